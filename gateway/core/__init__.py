@@ -1,0 +1,1 @@
+"""The rulebook: pure values and functions; no clock, no await, no logger."""

@@ -1,0 +1,1 @@
+"""What browsers, tools and Meta speak to."""

@@ -1,0 +1,1 @@
+"""Asyncio orchestration over the ports."""

@@ -1,0 +1,1 @@
+"""The data plane: moves audio, knows legs and nothing of accounts or WhatsApp."""

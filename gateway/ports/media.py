@@ -1,0 +1,151 @@
+"""A media worker, seen from the runtime."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Protocol
+
+from gateway.core.ids import AccountId, CallId, LegId, UserId
+from gateway.ports import Json
+
+
+@dataclass(frozen=True, slots=True)
+class LegTag:
+    """What we write on a leg so that a restarted gateway knows whose it is."""
+
+    call_id: CallId | None = None
+    user_id: UserId | None = None
+    account_id: AccountId | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LegUp:
+    """ICE and DTLS are done."""
+
+    leg_id: LegId
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class LegClosed:
+    """The leg is gone. `reason` is a `media.protocol.CloseReason` value."""
+
+    leg_id: LegId
+    at: float
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class LegHeard:
+    """The first authenticated RTP packet came."""
+
+    leg_id: LegId
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class LegQuiet:
+    """No RTP for 2 s (`quiet`), or RTP again (`not quiet`)."""
+
+    leg_id: LegId
+    at: float
+    quiet: bool
+
+
+@dataclass(frozen=True, slots=True)
+class LegKey:
+    """The peer pressed a key."""
+
+    leg_id: LegId
+    at: float
+    digit: str
+
+
+@dataclass(frozen=True, slots=True)
+class LegQuality:
+    """How the leg fares, every 5 s; totals since its start."""
+
+    leg_id: LegId
+    at: float
+    packets_in: int
+    packets_out: int
+    lost_in: int
+    jitter_ms: float
+    round_trip_ms: float | None
+    remote_lost: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class LegTrace:
+    """A set-up step for the call's trace."""
+
+    leg_id: LegId
+    at: float
+    step: str
+    fields: dict[str, Json]
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerBack:
+    """A worker is connected (again): these legs live, all others of ours are gone."""
+
+    legs: tuple["LegLive", ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LegLive:
+    """A leg found in a worker's snapshot."""
+
+    leg_id: LegId
+    tag: LegTag
+    is_up: bool
+    is_sending: bool
+    attached_to: LegId | None
+    received_rtp: bool
+    local_sdp: str
+
+
+MediaEvent = (
+    LegUp | LegClosed | LegHeard | LegQuiet | LegKey | LegQuality | LegTrace | WorkerBack
+)
+
+
+class MediaEngine(Protocol):
+    """A media worker. All raise `MediaRefused`, `MediaAway` or, for the peer's SDP, `BadSdp`.
+
+    `epoch` is the call owner's epoch (for an agent leg: this node's).
+    """
+
+    async def answer_agent(self, leg_id: LegId, tag: LegTag, *, epoch: int, offer: str) -> str:
+        """Create an agent's leg from the browser's offer; return our answer."""
+
+    async def answer_whatsapp(
+        self, leg_id: LegId, tag: LegTag, *, epoch: int, offer: str
+    ) -> str:
+        """Create a WhatsApp leg from Meta's offer; return our answer."""
+
+    async def offer_whatsapp(self, leg_id: LegId, tag: LegTag, *, epoch: int) -> str:
+        """Create a WhatsApp leg that we offer; return our offer."""
+
+    async def apply_answer(self, leg_id: LegId, *, epoch: int, answer: str) -> None:
+        """Give Meta's answer to a leg that we offered. Repeating it is fine."""
+
+    async def attach(self, whatsapp_leg: LegId, agent_leg: LegId, *, epoch: int) -> None:
+        """Join the two; replaces the agent leg that was joined before."""
+
+    async def detach(self, whatsapp_leg: LegId, *, epoch: int) -> None:
+        """Part the WhatsApp leg from its agent leg: the customer hears comfort tone."""
+
+    async def start_sending(self, whatsapp_leg: LegId, *, epoch: int) -> None:
+        """Release RTP toward Meta."""
+
+    async def set_mute(self, whatsapp_leg: LegId, *, epoch: int, muted: bool) -> None:
+        """Keep the agent's voice from the customer, or let it through."""
+
+    async def set_hold(self, whatsapp_leg: LegId, *, epoch: int, held: bool) -> None:
+        """Part both directions, or join them again."""
+
+    async def close_leg(self, leg_id: LegId, *, epoch: int) -> None:
+        """Close a leg; a closed or unknown one is fine."""
+
+    def events(self) -> AsyncIterator[MediaEvent]:
+        """Yield what happens, from now on; starts with `WorkerBack` once connected."""

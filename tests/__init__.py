@@ -1,0 +1,1 @@
+"""Statements about behaviour; doubles stand only at the far edge."""

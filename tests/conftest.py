@@ -1,0 +1,40 @@
+"""Fixtures that every part of the suite may use."""
+
+import os
+import random
+from collections.abc import Callable
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+Rounds = Callable[..., int]
+
+
+@pytest.fixture
+def rounds() -> Rounds:
+    """How often to repeat: `rounds(quick=5, soak=200)`; soak when CALLGATE_TEST_SOAK is set."""
+
+    def choose(*, quick: int, soak: int) -> int:
+        return soak if os.environ.get("CALLGATE_TEST_SOAK") else quick
+
+    return choose
+
+
+@pytest.fixture
+def seed(request: pytest.FixtureRequest) -> int:
+    """A rotating seed, printed; CALLGATE_TEST_SEED repeats a run."""
+    value = int(os.environ.get("CALLGATE_TEST_SEED") or random.SystemRandom().getrandbits(32))
+    print(f"seed of {request.node.name}: {value} (repeat with CALLGATE_TEST_SEED={value})")  # noqa: T201
+    return value
+
+
+def pytest_configure() -> None:
+    """Let hypothesis rotate its examples and print what reproduces a failure."""
+    settings.register_profile(
+        "callgate",
+        deadline=None,
+        print_blob=True,
+        max_examples=2000 if os.environ.get("CALLGATE_TEST_SOAK") else 100,
+        suppress_health_check=[HealthCheck.too_slow],
+    )
+    settings.load_profile("callgate")

@@ -1,0 +1,118 @@
+"""A mouth and an ear for a WebRTC peer without a sound card."""
+
+import asyncio
+import time
+from collections import deque
+from fractions import Fraction
+
+import numpy as np
+from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
+from av import AudioFrame, AudioResampler
+
+RATE = 48_000
+FRAME_SAMPLES = 960
+FRAME_S = FRAME_SAMPLES / RATE
+SAME_TONE_HZ = 15
+EAR_FRAMES_MAX = 50 * 120
+"""The ear remembers two minutes."""
+
+
+class Mouth(MediaStreamTrack):
+    """An audio track that hums a tone at a fixed level, paced by the monotonic clock."""
+
+    kind = "audio"
+
+    def __init__(self, tone_hz: float, *, level: float = 0.3) -> None:
+        super().__init__()
+        self.tone_hz = tone_hz
+        self.level = level
+        self._sent = 0
+        self._started_at: float | None = None
+
+    async def recv(self) -> AudioFrame:
+        """Return the next 20 ms of the tone."""
+        if self.readyState != "live":
+            raise MediaStreamError
+        if self._started_at is None:
+            self._started_at = time.monotonic()
+        due = self._started_at + self._sent / RATE
+        await asyncio.sleep(max(0.0, due - time.monotonic()))
+        phase = 2 * np.pi * self.tone_hz / RATE * (self._sent + np.arange(FRAME_SAMPLES))
+        pcm = (self.level * 32767 * np.sin(phase)).astype(np.int16)
+        frame = AudioFrame.from_ndarray(pcm[np.newaxis, :], format="s16", layout="mono")
+        frame.sample_rate = RATE
+        frame.pts = self._sent
+        frame.time_base = Fraction(1, RATE)
+        self._sent += FRAME_SAMPLES
+        return frame
+
+
+class Ear:
+    """Keeps what a track plays, 20 ms at a time, and says what is in it."""
+
+    def __init__(self) -> None:
+        self._frames: deque[np.ndarray] = deque(maxlen=EAR_FRAMES_MAX)
+        self._resampler = AudioResampler(format="s16", layout="mono", rate=RATE)
+        self.frames_heard = 0
+
+    async def listen(self, track: MediaStreamTrack) -> None:
+        """Hear a track until it ends."""
+        while True:
+            try:
+                frame = await track.recv()
+            except MediaStreamError:
+                return
+            for part in self._resampler.resample(frame):  # type: ignore[arg-type]
+                self._frames.append(part.to_ndarray().reshape(-1))
+                self.frames_heard += 1
+
+    def last(self, seconds: float) -> np.ndarray:
+        """Return the newest `seconds` of sound as samples of -1 … 1."""
+        count = max(1, round(seconds / FRAME_S))
+        recent = list(self._frames)[-count:]
+        if not recent:
+            return np.zeros(1)
+        return np.concatenate(recent).astype(np.float64) / 32768.0
+
+    def tone(self, seconds: float = 0.4) -> "Tone":
+        """Describe the strongest tone of the newest `seconds`."""
+        return describe(self.last(seconds))
+
+    def forget(self) -> None:
+        """Drop what was heard so far."""
+        self._frames.clear()
+
+
+class Tone:
+    """The strongest frequency of a stretch of sound, and how much of the sound it is."""
+
+    __slots__ = ("hz", "purity", "rms")
+
+    def __init__(self, hz: float, rms: float, purity: float) -> None:
+        self.hz = hz
+        self.rms = rms
+        self.purity = purity
+
+    def is_near(self, hz: float, *, rms_min: float = 0.02, purity_min: float = 0.5) -> bool:
+        """Whether this is the tone `hz`, loud and clean enough to be no accident."""
+        return (
+            abs(self.hz - hz) <= SAME_TONE_HZ
+            and self.rms >= rms_min
+            and self.purity >= purity_min
+        )
+
+    def __repr__(self) -> str:
+        return f"{self.hz:.0f} Hz, level {self.rms:.3f}, purity {self.purity:.2f}"
+
+
+def describe(samples: np.ndarray) -> Tone:
+    """Return the strongest tone in `samples` (floats of -1 … 1 at 48 kHz)."""
+    if samples.size < FRAME_SAMPLES:
+        return Tone(0.0, 0.0, 0.0)
+    rms = float(np.sqrt(np.mean(samples**2)))
+    power = np.abs(np.fft.rfft(samples * np.hanning(samples.size))) ** 2
+    power[:2] = 0
+    peak = int(np.argmax(power))
+    near = power[max(0, peak - 3) : peak + 4].sum()
+    total = float(power.sum())
+    return Tone(peak * RATE / samples.size, rms, float(near) / total if total > 0 else 0.0)

@@ -1,5 +1,5 @@
 # Two stages: everything that builds stays in the first; the second has neither compiler nor Node.
-# tests/image proves these steps in a plain root folder, without a container engine.
+# tools/prove-image runs these steps in plain root folders, without a container engine.
 
 FROM debian:bookworm-slim AS build
 RUN apt-get update \

@@ -51,14 +51,14 @@ class FaultCount:
 
 @dataclass(slots=True)
 class CallRecord:
-    """The log of one call; `changed` is called after each entry."""
+    """The log of one call; each of `listeners` is called after each entry."""
 
     started_at: float = field(default_factory=time.monotonic)
     timeline: list[Moment] = field(default_factory=list)
     faults: dict[MediaFault, FaultCount] = field(default_factory=dict)
     moments_dropped: int = 0
     _waiting: list[tuple[str, asyncio.Future[Moment]]] = field(default_factory=list)
-    changed: Callable[[], None] | None = None
+    listeners: list[Callable[[], None]] = field(default_factory=list)
 
     def now_ms(self) -> float:
         """Milliseconds since the call began, on the monotonic clock."""
@@ -74,8 +74,8 @@ class CallRecord:
         for waited_for, future in self._waiting:
             if waited_for == event and not future.done():
                 future.set_result(moment)
-        if self.changed is not None:
-            self.changed()
+        for listener in list(self.listeners):
+            listener()
 
     def fault(self, kind: MediaFault, example: str = "") -> None:
         """Count a broken rule; its first occurrence also goes into the timeline."""

@@ -72,6 +72,11 @@ class Limits(_Strict):
     heard_calls_kept_max: int = Field(default=50, ge=1)
     deliveries_kept_max: int = Field(default=2000, ge=1)
     users_max: int = Field(default=1000, ge=1)
+    media_files_max: int = Field(default=200, ge=1)
+    media_file_bytes_max: int = Field(default=16_777_216, ge=1)
+    media_links_max: int = Field(default=1000, ge=1)
+    media_link_s: float = Field(default=300.0, gt=0, description="how long a link is valid")
+    media_kept_s: float = Field(default=604_800.0, gt=0)
 
 
 class SandboxConfig(_Strict):

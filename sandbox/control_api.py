@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from typing import Literal
 
 from aiohttp import web
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -10,6 +11,7 @@ from sandbox.call import Call
 from sandbox.config import PermissionStatus, UserSpec
 from sandbox.exchange import Exchange, UnknownId
 from sandbox.faults import Fault, FaultSpec
+from sandbox.graph_media import GraphMedia
 from sandbox.personas import Persona
 from sandbox.reports import (
     call_report,
@@ -50,6 +52,18 @@ class _Permission(_Strict):
     is_automatic: bool = False
 
 
+class _EditUser(_Strict):
+    wa_id: str | None = Field(default=None, pattern=r"^\d{5,20}$")
+    name: str | None = None
+    username: str | None = None
+    can_be_called: bool = True
+
+
+class _Announce(_Strict):
+    event: Literal["call_recording_available", "call_transcription_available"]
+    media_id: str
+
+
 class _Webhook(_Strict):
     url: str | None = Field(max_length=2000)
 
@@ -67,8 +81,9 @@ _WAIT_S_MAX = 120.0
 class ControlApi:
     """Handlers below `/sandbox`; unknown ids answer 404, bad bodies 422 with the reasons."""
 
-    def __init__(self, exchange: Exchange) -> None:
+    def __init__(self, exchange: Exchange, media: GraphMedia) -> None:
         self._exchange = exchange
+        self._media = media
 
     def routes(self) -> list[web.RouteDef]:
         """Return all routes."""
@@ -79,6 +94,7 @@ class ControlApi:
             ("GET", "/sandbox/users", self._users),
             ("POST", "/sandbox/users", self._add_user),
             ("GET", user, self._user),
+            ("PATCH", user, self._edit_user),
             ("PUT", f"{user}/persona", self._set_persona),
             ("PUT", f"{user}/permission", self._set_permission),
             ("GET", "/sandbox/calls", self._calls),
@@ -92,6 +108,8 @@ class ControlApi:
             ("POST", f"{call}/press", self._press),
             ("POST", f"{call}/mute", self._mute),
             ("POST", f"{call}/drop_network", self._drop_network),
+            ("POST", f"{call}/announce", self._announce),
+            ("POST", "/sandbox/media", self._add_media),
             ("GET", "/sandbox/faults", self._faults),
             ("POST", "/sandbox/faults", self._add_fault),
             ("DELETE", "/sandbox/faults", self._clear_faults),
@@ -128,6 +146,13 @@ class ControlApi:
 
     async def _user(self, request: web.Request) -> web.Response:
         user = self._exchange.user(request.match_info["user_id"])
+        return web.json_response(user_report(user))
+
+    async def _edit_user(self, request: web.Request) -> web.Response:
+        user = self._exchange.user(request.match_info["user_id"])
+        asked = _EditUser.model_validate_json(await request.read())
+        for name in asked.model_fields_set:
+            setattr(user, name, getattr(asked, name))
         return web.json_response(user_report(user))
 
     async def _set_persona(self, request: web.Request) -> web.Response:
@@ -214,6 +239,31 @@ class ControlApi:
 
     def _named_call(self, request: web.Request) -> Call:
         return self._exchange.call(request.match_info["wacid"])
+
+    # -- files -------------------------------------------------------------------------
+
+    async def _add_media(self, request: web.Request) -> web.Response:
+        """Store the body under the request's content type."""
+        mime_type = request.headers.get("Content-Type", "application/octet-stream")
+        stored = self._exchange.media.put(await request.read(), mime_type)
+        return web.json_response(
+            {
+                "id": stored.media_id,
+                "sha256": stored.sha256,
+                "url": self._media.link(stored.media_id),
+            },
+            status=201,
+        )
+
+    async def _announce(self, request: web.Request) -> web.Response:
+        call = self._named_call(request)
+        asked = _Announce.model_validate_json(await request.read())
+        stored = self._exchange.media.get(asked.media_id)
+        if stored is None:
+            raise UnknownId("no such media id")
+        link = self._media.link(stored.media_id)
+        self._exchange.announce(call, asked.event, stored, link)
+        return web.json_response({"id": stored.media_id, "url": link})
 
     # -- faults ------------------------------------------------------------------------
 

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import secrets
+from collections import Counter
 from collections.abc import Callable, Coroutine
 
 from sandbox.call import Call
@@ -11,8 +12,17 @@ from sandbox.config import BusinessNumber, PermissionStatus, SandboxConfig, User
 from sandbox.dtls import Certificate
 from sandbox.errors import GraphError
 from sandbox.faults import Faults
-from sandbox.payloads import CallIdentity, Direction, PermissionAnswer, permission_payload
-from sandbox.personas import PermissionReply, Persona
+from sandbox.media_store import MediaFile, MediaStore
+from sandbox.payloads import (
+    CallIdentity,
+    Direction,
+    Json,
+    PermissionAnswer,
+    announcement_payload,
+    permission_payload,
+    settings_payload,
+)
+from sandbox.personas import Answers, Live, PermissionReply, Persona
 from sandbox.users import (
     WhatsAppUser,
     count_request,
@@ -28,18 +38,21 @@ class UnknownId(LookupError):
 
 
 class Exchange:
-    """All state of a sandbox. `changed` is called with a call after each step of it."""
+    """All state of a sandbox; each of `call_began` is called with every new call."""
 
     def __init__(self, config: SandboxConfig) -> None:
         self.config = config
         self.faults = Faults()
         self.webhooks = WebhookSender(config, self.faults)
+        self.media = MediaStore(config.limits)
         self.numbers = {number.phone_number_id: number for number in config.numbers}
         self.users: dict[str, WhatsAppUser] = {}
         self.calls: dict[str, Call] = {}
         self.call_began: list[Callable[[Call], None]] = []
         self._around = CallSurroundings(config, Certificate.generate(), self.webhooks)
         self._tasks: set[asyncio.Task[None]] = set()
+        self._settings: dict[str, Json] = {}
+        self._manned: Counter[str] = Counter()
         for spec in config.users:
             self.add_user(spec)
 
@@ -86,6 +99,40 @@ class Exchange:
             return self.calls[wacid]
         raise UnknownId("no such call")
 
+    def calling_settings(self, number: BusinessNumber) -> Json:
+        """Return the live `calling` settings of a number."""
+        return self._settings.setdefault(
+            number.phone_number_id,
+            {
+                "status": "ENABLED",
+                "call_icon_visibility": "DEFAULT",
+                "callback_permission_status": "DISABLED",
+                "sip": {"status": "DISABLED"},
+            },
+        )
+
+    def change_settings(self, number: BusinessNumber, changes: Json) -> None:
+        """Change settings and tell the business, as Meta does for its own changes too."""
+        settings = self.calling_settings(number)
+        settings.update(changes)
+        payload = settings_payload(number, self.wall_time(), settings)
+        self.webhooks.send("account_settings_update", payload)
+
+    # -- phones ------------------------------------------------------------------------
+
+    def open_phone(self, user: WhatsAppUser) -> None:
+        """A person sits at this user's phone: their new calls wait for the person."""
+        self._manned[user.user_id] += 1
+
+    def close_phone(self, user: WhatsAppUser) -> None:
+        """The person left; the user acts on their own again."""
+        self._manned[user.user_id] -= 1
+
+    def _persona(self, user: WhatsAppUser) -> Persona:
+        if self._manned[user.user_id] > 0:
+            return Persona(answers=Answers.NEVER, says=Live())
+        return user.persona
+
     # -- calls -------------------------------------------------------------------------
 
     async def call_business(
@@ -107,8 +154,9 @@ class Exchange:
             deeplink_payload=deeplink_payload,
             cta_payload=cta_payload,
         )
-        call = self._add(identity, persona or user.persona)
+        call = self._add(identity, persona or self._persona(user))
         await call.ring_business()
+        self._grant_callback(call)
         return call
 
     async def connect(self, number: BusinessNumber, request: ConnectRequest) -> Call:
@@ -130,7 +178,7 @@ class Exchange:
             number=number,
             biz_opaque_callback_data=request.biz_opaque_callback_data,
         )
-        call = self._add(identity, user.persona)
+        call = self._add(identity, self._persona(user))
         try:
             await call.ring_user(request)
         except GraphError:
@@ -200,6 +248,36 @@ class Exchange:
         payload = permission_payload(number, user, new_message_id(), now, said)
         self.webhooks.send("messages.call_permission_reply", payload)
 
+    def _grant_callback(self, call: Call) -> None:
+        """A user's call allows calling back for a week, where the business asked for that."""
+        number, user = call.identity.number, call.identity.user
+        is_wanted = self.calling_settings(number).get("callback_permission_status") == "ENABLED"
+        current = user.permission_for(number).current(self.wall_time())
+        if is_wanted and current is PermissionStatus.NONE:
+            self.set_permission(
+                number,
+                user,
+                PermissionStatus.TEMPORARY,
+                context_id=call.wacid,
+                is_automatic=True,
+            )
+
+    # -- files -------------------------------------------------------------------------
+
+    def announce(self, call: Call, event: str, stored: MediaFile, url: str) -> None:
+        """Tell the business that a recording or a transcript of a call is there."""
+        content = {
+            "id": stored.media_id,
+            "sha256": stored.sha256,
+            "mime_type": stored.mime_type,
+            "url": url,
+        }
+        body: Json = {"call_recording": {"type": "audio", "audio": content}}
+        if event == "call_transcription_available":
+            body = {"call_transcript": {"document": content}}
+        payload = announcement_payload(call.identity, self.wall_time(), event, body)
+        self.webhooks.send(f"calls.{event}", payload, record=call.record, wacid=call.wacid)
+
     # -- inside ------------------------------------------------------------------------
 
     def _find(self, wa_id: str | None, user_id: str | None) -> WhatsAppUser | None:
@@ -215,7 +293,7 @@ class Exchange:
         call = Call(identity, persona, self._around)
         self.calls[call.wacid] = call
         self._forget_old_calls()
-        for tell in self.call_began:
+        for tell in list(self.call_began):
             tell(call)
         return call
 

@@ -31,7 +31,6 @@ class GraphApi:
     def __init__(self, exchange: Exchange, gate: GraphGate) -> None:
         self._exchange = exchange
         self._gate = gate
-        self._settings: dict[str, Json] = {}
 
     def routes(self) -> list[web.RouteDef]:
         """Return the routes below `/{version}/`."""
@@ -71,7 +70,7 @@ class GraphApi:
 
     async def _carry_out(self, number: BusinessNumber, body: object) -> Json:
         asked = parse_calls_request(body)
-        if self._calling_settings(number).get("status") != "ENABLED":
+        if self._exchange.calling_settings(number).get("status") != "ENABLED":
             raise GraphError(138000)
         if isinstance(asked, ConnectRequest):
             call = await self._exchange.connect(number, asked)
@@ -130,19 +129,8 @@ class GraphApi:
 
     # -- settings ----------------------------------------------------------------------
 
-    def _calling_settings(self, number: BusinessNumber) -> Json:
-        return self._settings.setdefault(
-            number.phone_number_id,
-            {
-                "status": "ENABLED",
-                "call_icon_visibility": "DEFAULT",
-                "callback_permission_status": "DISABLED",
-                "sip": {"status": "DISABLED"},
-            },
-        )
-
     async def _read_settings(self, request: web.Request) -> Json:
-        return {"calling": self._calling_settings(self._number(request))}
+        return {"calling": self._exchange.calling_settings(self._number(request))}
 
     async def _write_settings(self, request: web.Request) -> Json:
         number = self._number(request)
@@ -153,7 +141,7 @@ class GraphApi:
         for key in calling:
             if key not in _SETTINGS:
                 raise GraphError(100, message=f'(#100) Unexpected key "{key}" on "calling".')
-        self._calling_settings(number).update(calling)
+        self._exchange.change_settings(number, calling)
         return {"success": True}
 
 
@@ -169,6 +157,7 @@ def _asks_permission(body: dict[str, object]) -> bool:
 
 async def _json_body(request: web.Request) -> object:
     try:
-        return json.loads(await request.read())
+        body = await request.read()
+        return json.loads(body) if len(body) <= BODY_BYTES_MAX else None
     except (ValueError, UnicodeDecodeError):
         return None

@@ -26,7 +26,7 @@ class GraphGate:
 
     def __init__(self, config: SandboxConfig, faults: Faults) -> None:
         self._config = config
-        self._faults = faults
+        self.faults = faults
 
     def guard(self, name: str, handler: Handler) -> HttpHandler:
         """Wrap a handler; `name` is what orders of faults match."""
@@ -40,9 +40,9 @@ class GraphGate:
         self, request: web.Request, name: str, handler: Handler
     ) -> web.StreamResponse:
         """Check the request, run the handler, and send its answer or a fault."""
-        fault = self._faults.take("graph", name)
+        fault = self.faults.take("graph", name)
         if fault is not None and not fault.after_effect and _replaces_answer(fault):
-            return await self._fail(request, fault)
+            return await self.fail(request, fault)
         status = HTTPStatus.OK
         headers: dict[str, str] = {}
         try:
@@ -51,7 +51,7 @@ class GraphGate:
         except GraphError as error:
             status, body, headers = _refusal(error)
         if fault is not None and _replaces_answer(fault):
-            return await self._fail(request, fault)
+            return await self.fail(request, fault)
         slow_s = fault.seconds if fault is not None else 0.0
         return await self._send(request, body, status, headers, slow_s)
 
@@ -98,7 +98,8 @@ class GraphGate:
         await response.write_eof()
         return response
 
-    async def _fail(self, request: web.Request, fault: FaultSpec) -> web.StreamResponse:
+    async def fail(self, request: web.Request, fault: FaultSpec) -> web.StreamResponse:
+        """Answer with the fault instead of the truth."""
         if fault.kind is FaultKind.GRAPH_HTML:
             return web.Response(status=502, text=_HTML, content_type="text/html")
         error = _ordered_error(fault)

@@ -31,7 +31,7 @@ _DEFAULT_EVENTS_TYPE = 126
 class MediaSession:
     """Media of one call from its first SDP to its end.
 
-    The user hears nothing and says nothing before `open_ears` and `talk`. `listener` gets each
+    The user hears nothing and says nothing before `open_ears` and `talk`. `listeners` get each
     decoded frame that the user hears. Media before `open_ears` is a fault in a call of the
     user, whose timer it would start, and harmless in one of the business.
     """
@@ -52,7 +52,7 @@ class MediaSession:
         self.last_rtp_at: float | None = None
         self.last_rtcp_at: float | None = None
         self.round_trip_ms: float | None = None
-        self.listener: Callable[[Pcm], None] | None = None
+        self.listeners: list[Callable[[Pcm], None]] = []
         self._record = record
         self._remote: BusinessSdp | None = None
         self._decoder = OpusDecoder()
@@ -125,8 +125,8 @@ class MediaSession:
         self.hearing.place(pcm, rtp.timestamp, self._record.now_ms())
         if self._sound is not None:
             self._sound.hear(pcm)
-        if self.listener is not None:
-            self.listener(pcm)
+        for listener in list(self.listeners):
+            listener(pcm)
 
     def rtcp_arrived(self, packet: bytes, now: float) -> None:
         """Take the peer's reports: keep-alive, and the round trip."""

@@ -110,6 +110,22 @@ def permission_payload(
     return _envelope(number, "messages", user, {"messages": [message]})
 
 
+def settings_payload(number: BusinessNumber, at: float, calling: Json) -> Json:
+    """The webhook that tells of changed call settings."""
+    value: Json = {
+        "messaging_product": "whatsapp",
+        "timestamp": str(int(at)),
+        "type": "phone_number_settings",
+        "phone_number_settings": {
+            "phone_number_id": number.phone_number_id,
+            "calling": calling,
+        },
+    }
+    change: Json = {"value": value, "field": "account_settings_update"}
+    entry: Json = {"id": number.waba_id, "changes": [change]}
+    return {"object": "whatsapp_business_account", "entry": [entry]}
+
+
 def _call_item(call: CallIdentity, event: str, at: float) -> Json:
     item: Json = {"id": call.wacid}
     business = call.number.display_phone_number

@@ -8,8 +8,10 @@ from aiohttp import web
 from sandbox.config import SandboxConfig
 from sandbox.control_api import ControlApi
 from sandbox.exchange import Exchange
-from sandbox.graph_api import BODY_BYTES_MAX, GraphApi
+from sandbox.graph_api import GraphApi
 from sandbox.graph_gate import GraphGate
+from sandbox.graph_media import GraphMedia
+from sandbox.phone import PhonePage
 
 _SHUTDOWN_S = 1.0
 
@@ -24,20 +26,25 @@ class Sandbox:
     def __init__(self, config: SandboxConfig | None = None) -> None:
         self.config = config or SandboxConfig()
         self.exchange = Exchange(self.config)
+        self._gate = GraphGate(self.config, self.exchange.faults)
+        self._media = GraphMedia(self.exchange.media, self._gate)
+        self._phone = PhonePage(self.exchange)
         self._runner: web.AppRunner | None = None
         self._port = 0
 
     async def __aenter__(self) -> Self:
-        app = web.Application(client_max_size=BODY_BYTES_MAX)
-        gate = GraphGate(self.config, self.exchange.faults)
-        app.add_routes(GraphApi(self.exchange, gate).routes())
-        app.add_routes(ControlApi(self.exchange).routes())
+        app = web.Application(client_max_size=self.config.limits.media_file_bytes_max)
+        app.add_routes(GraphApi(self.exchange, self._gate).routes())
+        app.add_routes(self._media.routes())
+        app.add_routes(ControlApi(self.exchange, self._media).routes())
+        app.add_routes(self._phone.routes())
         self._runner = web.AppRunner(app, shutdown_timeout=_SHUTDOWN_S, access_log=None)
         await self.exchange.webhooks.open()
         await self._runner.setup()
         site = web.TCPSite(self._runner, self.config.host, self.config.port)
         await site.start()
         self._port = self._runner.addresses[0][1]
+        self._media.base_url = self.graph_url
         return self
 
     async def __aexit__(
@@ -46,6 +53,7 @@ class Sandbox:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        await self._phone.close()
         await self.exchange.close()
         if self._runner is not None:
             await self._runner.cleanup()

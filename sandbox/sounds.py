@@ -103,6 +103,7 @@ class LiveSound(Sound):
 
     def __init__(self, otherwise: Sound) -> None:
         self.is_talking = False
+        self.speaks_by_itself = True
         self._otherwise = otherwise
         self._frames: deque[Pcm] = deque(maxlen=_LIVE_FRAMES_MAX)
         self._is_flowing = False
@@ -122,7 +123,7 @@ class LiveSound(Sound):
     @override
     def next_frame(self) -> Pcm:
         if not self.is_talking:
-            return self._otherwise.next_frame()
+            return self._otherwise.next_frame() if self.speaks_by_itself else SILENCE
         if self._is_flowing and self._frames:
             return self._frames.popleft()
         self._is_flowing = False

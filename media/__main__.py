@@ -10,6 +10,7 @@ from typing import Any
 import structlog
 
 from media.prompts import make_comfort_noise
+from media.selftest import SelfTestFailed
 from media.settings import parse_arguments
 from media.socket_guard import SocketGuard, SocketTaken, UnsafeFile, read_token
 from media.worker import serve
@@ -31,7 +32,7 @@ def main() -> int:
             gc.collect()
             gc.freeze()
             _run(serve(settings, token=token, comfort=comfort))
-    except (SocketTaken, UnsafeFile, ValueError) as refusal:
+    except (SelfTestFailed, SocketTaken, UnsafeFile, ValueError) as refusal:
         log.error("media worker does not start", reason=str(refusal))  # noqa: TRY400
         return EXIT_REFUSED
     return 0

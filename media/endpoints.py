@@ -20,7 +20,7 @@ class NoFreePort(Exception):
 
 
 class PortPoller:
-    """Drains readable ports: woken per packet under light load, at fixed ticks under heavy load.
+    """Drains readable ports: woken per packet, or at fixed ticks when there is much to do.
 
     A wake-up of the event loop costs more than the relaying of a packet, so above some
     thousand packets a second it is cheaper to look every 2 ms than to be told each time.

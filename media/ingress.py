@@ -128,45 +128,53 @@ class Ingress:
         reception = self.reception
         assert reception is not None
         reception.count(sequence)
-        start = HEADER_BYTES
-        end = length[0]
-        if first != PLAIN_FIRST_BYTE:
-            bounds = payload_bounds(view, end)
-            if bounds is None:
-                self._drops["malformed"] += 1
-                return
-            start, end = bounds
-        sink = self.sink
-        if second & 0x7F == self._opus:
+        buffer = self._buffer
+        buffer.start = HEADER_BYTES
+        buffer.end = length[0]
+        if first != PLAIN_FIRST_BYTE and not self._trim():
+            return
+        if second & 0x7F == self._opus and (
+            0 < buffer.end - buffer.start <= self._payload_bytes_max
+        ):
             reception.time(timestamp, now)
-            if not 0 < end - start <= self._payload_bytes_max:
-                self._skip(start, end)
-            elif sink is not None:
-                sink.relay_audio(
-                    self.source, second & MARKER, sequence, timestamp, start, end, now
-                )
-        elif second & 0x7F == self._keypad:
-            if end - start < EVENT.size:
-                self._drops["malformed"] += 1
-                return
-            self._keypad_listener.receive(timestamp, view[start:end], now)
+            sink = self.sink
             if sink is not None:
-                sink.relay_key(
-                    self.source, second & MARKER, sequence, timestamp, start, end, now
-                )
+                sink.relay_audio(self.source, second & MARKER, sequence, timestamp, now)
         else:
-            self._drops["foreign_payload_type"] += 1
-            if sink is not None:
-                sink.skip(self.source)
+            self._receive_other(second, sequence, timestamp, now)
 
     def expire(self, now: float) -> None:
         """End a keypad tone whose end was lost; called every now and then."""
         self._keypad_listener.expire(now)
 
-    def _skip(self, start: int, end: int) -> None:
-        self._drops["empty" if start == end else "oversize"] += 1
-        if self.sink is not None:
-            self.sink.skip(self.source)
+    def _trim(self) -> bool:
+        """Leave out CSRC list, extension and padding; False if their lengths are wrong."""
+        bounds = payload_bounds(self._view, self._buffer.end)
+        if bounds is None:
+            self._drops["malformed"] += 1
+            return False
+        self._buffer.start, self._buffer.end = bounds
+        return True
+
+    def _receive_other(self, second: int, sequence: int, timestamp: int, now: float) -> None:
+        """Take a packet that is no ordinary audio."""
+        buffer, sink = self._buffer, self.sink
+        size = buffer.end - buffer.start
+        if second & 0x7F == self._keypad and size >= EVENT.size:
+            payload = self._view[buffer.start : buffer.end]
+            self._keypad_listener.receive(timestamp, payload, now)
+            if sink is not None:
+                sink.relay_key(self.source, second & MARKER, sequence, timestamp, now)
+            return
+        if second & 0x7F not in {self._opus, self._keypad}:
+            cause = "foreign_payload_type"
+        elif size == 0:
+            cause = "empty"
+        else:
+            cause = "malformed_payload"
+        self._drops[cause] += 1
+        if sink is not None:
+            sink.skip(self.source)
 
     def _accepts(self, ssrc: int, sequence: int, now: float) -> bool:
         """Whether `ssrc` may be heard: the announced one, or the next after a silence.

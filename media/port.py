@@ -89,7 +89,7 @@ class UdpPort(asyncio.DatagramTransport):
                 return count
             if self._is_ipv6:
                 source = source[:2]
-            if size and 128 <= view[0] < 192 and source in validated:
+            if size and view[0] in RTP_FIRST_BYTE and source in validated:
                 self._allowance -= 1.0
                 if self._allowance < 0.0 and not self._refill(now):
                     self._drops["rate"] += 1

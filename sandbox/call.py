@@ -77,7 +77,7 @@ class Call:
 
     async def ring_business(self) -> None:
         """Begin a user-initiated call: the business gets a connect webhook with our offer."""
-        self.record.note("uic.dialled")
+        self.record.note("user.dialled")
         self._port = await self.media.open(self._around.config.media_host)
         sdp = self._describe(Setup.ACTPASS, None)
         timings = self._around.config.timings
@@ -135,7 +135,7 @@ class Call:
         """Begin a business-initiated call with the business's offer."""
         remote = _parse(request.sdp, SdpType.OFFER)
         self.recording, self.transcription = request.recording, request.transcription
-        self.record.note("bic.connect")
+        self.record.note("graph.connect")
         self._note_codecs(remote)
         self._port = await self.media.open(self._around.config.media_host)
         setup = self._around.config.bic_answer_setup
@@ -155,7 +155,7 @@ class Call:
             raise _refusal("The session differs from the one pre-accepted before")
         if self._prepared_sdp is None:
             self._connect_media(sdp)
-        self.record.note("uic.pre_accepted")
+        self.record.note("call.pre_accepted")
 
     def accept(self, request: AcceptRequest) -> None:
         """The business answers; only now may its media flow."""

@@ -1,6 +1,7 @@
 """Control API: tests and people move the users, break things, and read what happened."""
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable
 from typing import Literal
 
@@ -173,6 +174,10 @@ class ControlApi:
 
     async def _calls(self, request: web.Request) -> web.Response:
         user_id = request.query.get("user_id")
+        with contextlib.suppress(TimeoutError):
+            await self._exchange.wait_for_calls(
+                int(request.query.get("wait_for_count", "0")), _timeout_s(request)
+            )
         calls = [
             call_summary(call)
             for call in self._exchange.calls.values()
@@ -195,9 +200,8 @@ class ControlApi:
         call = self._named_call(request)
         event = request.query.get("wait_for")
         if event is not None:
-            timeout_s = min(_WAIT_S_MAX, float(request.query.get("timeout_s", "10")))
             try:
-                await call.record.wait_for(event, timeout_s)
+                await call.record.wait_for(event, _timeout_s(request))
             except TimeoutError:
                 return web.json_response(call_report(call), status=408)
         return web.json_response(call_report(call))
@@ -313,6 +317,10 @@ class ControlApi:
         del request
         is_verified, answer = await self._exchange.webhooks.verify()
         return web.json_response({"is_verified": is_verified, "answer": answer})
+
+
+def _timeout_s(request: web.Request) -> float:
+    return min(_WAIT_S_MAX, float(request.query.get("timeout_s", "10")))
 
 
 def _fault(fault: Fault) -> dict[str, object]:

@@ -5,6 +5,7 @@ from typing import assert_never
 
 from aiohttp import web
 
+from sandbox.call import Call
 from sandbox.config import BusinessNumber
 from sandbox.errors import GraphError
 from sandbox.exchange import Exchange
@@ -76,19 +77,8 @@ class GraphApi:
             call = await self._exchange.connect(number, asked)
             return {"messaging_product": "whatsapp", "calls": [{"id": call.wacid}]}
         call = self._exchange.business_call(number, asked.call_id)
-        call.record.note("graph.request", action=type(asked).__name__)
         try:
-            match asked:
-                case PreAcceptRequest():
-                    call.pre_accept(asked.sdp)
-                case AcceptRequest():
-                    call.accept(asked)
-                case RejectRequest():
-                    call.business_rejects()
-                case TerminateRequest():
-                    call.business_terminates()
-                case _:
-                    assert_never(asked)
+            _act(call, asked)
         except GraphError as error:
             call.record.note("graph.refused", code=error.code, details=error.details)
             raise
@@ -143,6 +133,26 @@ class GraphApi:
                 raise GraphError(100, message=f'(#100) Unexpected key "{key}" on "calling".')
         self._exchange.change_settings(number, calling)
         return {"success": True}
+
+
+def _act(
+    call: Call, asked: PreAcceptRequest | AcceptRequest | RejectRequest | TerminateRequest
+) -> None:
+    match asked:
+        case PreAcceptRequest():
+            call.record.note("graph.pre_accept")
+            call.pre_accept(asked.sdp)
+        case AcceptRequest():
+            call.record.note("graph.accept")
+            call.accept(asked)
+        case RejectRequest():
+            call.record.note("graph.reject")
+            call.business_rejects()
+        case TerminateRequest():
+            call.record.note("graph.terminate")
+            call.business_terminates()
+        case _:
+            assert_never(asked)
 
 
 def _asks_permission(body: dict[str, object]) -> bool:

@@ -182,7 +182,7 @@ class WebhookSender:
         if self.url is None or self._client is None:
             return False
         if record is not None:
-            record.note("webhook.sent", name=delivery.name, number=delivery.delivery_id)
+            record.note(f"webhook.sent.{delivery.name}", number=delivery.delivery_id)
         headers = {
             "Content-Type": "application/json",
             "User-Agent": "facebookexternalua",
@@ -203,9 +203,9 @@ class WebhookSender:
         delivery.attempts.append(Attempt(time.time(), status, error, took_ms))
         delivery.is_delivered = status == _OK
         if record is not None:
+            result = "acked" if delivery.is_delivered else "refused"
             record.note(
-                "webhook.acked" if delivery.is_delivered else "webhook.refused",
-                name=delivery.name,
+                f"webhook.{result}.{delivery.name}",
                 number=delivery.delivery_id,
                 status=status,
                 took_ms=took_ms,

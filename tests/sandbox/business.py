@@ -20,13 +20,26 @@ from aiortc.mediastreams import MediaStreamError
 from av import AudioFrame
 from av.audio.resampler import AudioResampler
 
-from sandbox.config import SandboxConfig, Timings
+from sandbox.call import Call
+from sandbox.config import SandboxConfig, Timings, UserSpec
 from sandbox.hearing import Heard, Hearing
+from sandbox.personas import Persona, Tone
+from sandbox.sandbox import Sandbox
 from sandbox.webhook_sender import sign
 
 TOKEN = "sandbox-access-token"
 PNID = "106540352242922"
 QUICK = Timings(speed=20.0)
+TONE = Persona(says=Tone(frequency_hz=440, level_dbfs=-20), answer_after_s=0.2)
+ANN = UserSpec(user_id="US.1", wa_id="14085551234", name="Ann Sandbox", persona=TONE)
+
+
+def answer_session(sdp: str) -> dict[str, str]:
+    return {"sdp_type": "answer", "sdp": sdp}
+
+
+def offer_session(sdp: str) -> dict[str, str]:
+    return {"sdp_type": "offer", "sdp": sdp}
 
 
 class ToneTrack(MediaStreamTrack):
@@ -194,3 +207,15 @@ class Business:
         status, answer = await self.act(action, **fields)
         assert status == 200, answer
         return answer
+
+    async def dial(self, sandbox: Sandbox, peer: "BusinessPeer", **fields: Any) -> Call:
+        """Call Ann; returns the sandbox's side of the call."""
+        session = offer_session(await peer.offer())
+        answer = await self.act_ok("connect", to="14085551234", session=session, **fields)
+        return sandbox.exchange.call(answer["calls"][0]["id"])
+
+    async def pick_up(self, peer: "BusinessPeer") -> None:
+        """Accept the first call that was announced."""
+        connect = await self.wait("calls", "connect")
+        sdp = await peer.answer(connect["session"]["sdp"])
+        await self.act_ok("accept", call_id=connect["id"], session=answer_session(sdp))

@@ -1,6 +1,7 @@
 """Delivers webhooks as Meta does: signed, retried, in no promised order."""
 
 import asyncio
+import contextlib
 import hashlib
 import hmac
 import itertools
@@ -44,6 +45,7 @@ class Delivery:
     attempts: list[Attempt] = field(default_factory=list)
     is_delivered: bool = False
     is_given_up: bool = False
+    finished: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 def encode_payload(payload: object) -> bytes:
@@ -70,7 +72,8 @@ class WebhookSender:
         self._ids = itertools.count(1)
         self._tasks: set[asyncio.Task[None]] = set()
         self._client: aiohttp.ClientSession | None = None
-        self._started = asyncio.Condition()
+        self._attempted = asyncio.Condition()
+        self._latest_attempted = 0
 
     async def open(self) -> None:
         """Prepare the HTTP client."""
@@ -158,25 +161,27 @@ class WebhookSender:
         if fault is not None and fault.kind is FaultKind.WEBHOOK_DELAY:
             await asyncio.sleep(fault.seconds)
         if fault is not None and fault.kind is FaultKind.WEBHOOK_REORDER:
-            await self._let_another_pass(fault.seconds)
+            await self._let_a_later_one_pass(delivery, fault.seconds)
         for retry_after_s in (*self._timings.webhook_retry_delays_s, None):
             if is_dropped:
                 is_dropped = False
                 delivery.attempts.append(Attempt(time.time(), None, "dropped on demand", 0.0))
             elif await self._attempt(delivery, record):
-                return
+                break
             if retry_after_s is not None:
                 await asyncio.sleep(retry_after_s)
-        delivery.is_given_up = True
-        _log.warning("webhook given up", name=delivery.name)
+        else:
+            delivery.is_given_up = True
+            _log.warning("webhook given up", name=delivery.name)
+        delivery.finished.set()
 
-    async def _let_another_pass(self, seconds_max: float) -> None:
-        """Wait until any other webhook was answered, but not for ever."""
-        try:
-            async with asyncio.timeout(seconds_max), self._started:
-                await self._started.wait()
-        except TimeoutError:
-            return
+    async def _let_a_later_one_pass(self, delivery: Delivery, seconds_max: float) -> None:
+        """Wait until a webhook that was sent later has arrived, but not for ever."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds_max), self._attempted:
+                await self._attempted.wait_for(
+                    lambda: self._latest_attempted > delivery.delivery_id
+                )
 
     async def _attempt(self, delivery: Delivery, record: CallRecord | None) -> bool:
         if self.url is None or self._client is None:
@@ -210,6 +215,7 @@ class WebhookSender:
                 status=status,
                 took_ms=took_ms,
             )
-        async with self._started:
-            self._started.notify_all()
+        async with self._attempted:
+            self._latest_attempted = max(self._latest_attempted, delivery.delivery_id)
+            self._attempted.notify_all()
         return delivery.is_delivered

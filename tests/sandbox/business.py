@@ -199,6 +199,12 @@ class Business:
         ) as response:
             return response.status, await response.json()
 
+    async def get_ok(self, path: str, **query: str) -> Any:
+        assert self._client is not None
+        async with self._client.get(f"{self.graph_url}{path}", params=query) as response:
+            assert response.status == 200, await response.text()
+            return await response.json()
+
     async def act(self, action: str, **fields: Any) -> tuple[int, Any]:
         body = {"messaging_product": "whatsapp", "action": action, **fields}
         return await self.post(f"/v23.0/{PNID}/calls", body)

@@ -55,4 +55,5 @@ def mean_opinion_score(loss: float, jitter_ms: float, round_trip_ms: float) -> f
     else:
         rating = 0.0
     rating = max(0.0, rating - 100.0 * loss * _LOSS_WEIGHT)
-    return 1.0 + 0.035 * rating + 0.000007 * rating * (rating - 60.0) * (100.0 - rating)
+    score = 1.0 + 0.035 * rating + 0.000007 * rating * (rating - 60.0) * (100.0 - rating)
+    return max(1.0, score)

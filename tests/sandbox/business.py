@@ -130,6 +130,13 @@ class BusinessPeer:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
 
+async def eventually(is_so: Callable[[], bool], timeout_s: float = 30) -> None:
+    """Wait for what tells nobody when it happens, such as a counter of another library."""
+    async with asyncio.timeout(timeout_s):
+        while not is_so():  # noqa: ASYNC110  (there is no event to wait for)
+            await asyncio.sleep(0.02)
+
+
 class Business:
     """The business's web hook and its Graph client."""
 
@@ -143,6 +150,7 @@ class Business:
         self._client: aiohttp.ClientSession | None = None
         self.url = ""
         self.verify_token = "sandbox-verify-token"
+        self._peers: list[BusinessPeer] = []
 
     async def __aenter__(self) -> Self:
         app = web.Application()
@@ -155,10 +163,17 @@ class Business:
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        for peer in self._peers:
+            await peer.close()
         assert self._client is not None
         await self._client.close()
         assert self._runner is not None
         await self._runner.cleanup()
+
+    def peer(self, *, with_track: bool = True) -> BusinessPeer:
+        """The media of one call, closed with the business."""
+        self._peers.append(BusinessPeer(with_track=with_track))
+        return self._peers[-1]
 
     def config(self, **fields: Any) -> SandboxConfig:
         return SandboxConfig(webhook_url=self.url, **({"timings": QUICK} | fields))

@@ -32,7 +32,7 @@ async def test_a_user_calls_and_both_hear_each_other(
         call = await sandbox.exchange.call_business("US.1")
         connect = await business.wait("calls", "connect")
         assert connect["direction"] == "USER_INITIATED"
-        peer = BusinessPeer()
+        peer = business.peer()
         sdp = await peer.answer(connect["session"]["sdp"])
         await business.act_ok("pre_accept", call_id=call.wacid, session=answer_session(sdp))
         await business.act_ok("accept", call_id=call.wacid, session=answer_session(sdp))
@@ -44,7 +44,6 @@ async def test_a_user_calls_and_both_hear_each_other(
         assert isinstance(ended["duration"], int)
         assert int(ended["end_time"]) - int(ended["start_time"]) == ended["duration"]
         assert not call.record.faults
-        await peer.close()
 
 
 @pytest.mark.parametrize("setup", ["active", "passive", "actpass"])
@@ -54,7 +53,7 @@ async def test_the_business_calls_and_both_hear_each_other(
     config = business.config(users=[ANN], bic_answer_setup=setup)
     async with Sandbox(config) as sandbox:
         business.graph_url = sandbox.graph_url
-        peer = BusinessPeer()
+        peer = business.peer()
         call = await business.dial(sandbox, peer, biz_opaque_callback_data="key-1")
         connect = await business.wait("calls", "connect")
         assert connect["biz_opaque_callback_data"] == "key-1"
@@ -71,7 +70,6 @@ async def test_the_business_calls_and_both_hear_each_other(
         assert ended["status"] == "COMPLETED"
         assert ended["biz_opaque_callback_data"] == "key-1"
         assert not call.record.faults
-        await peer.close()
 
 
 async def test_an_actpass_answer_left_to_the_business_makes_the_sandbox_start_at_last(
@@ -80,19 +78,18 @@ async def test_an_actpass_answer_left_to_the_business_makes_the_sandbox_start_at
     config = business.config(users=[ANN], bic_answer_setup="actpass")
     async with Sandbox(config) as sandbox:
         business.graph_url = sandbox.graph_url
-        peer = BusinessPeer()
+        peer = business.peer()
         call = await business.dial(sandbox, peer)
         connect = await business.wait("calls", "connect")
         await peer.take_answer(connect["session"]["sdp"].replace(":actpass", ":active"))
         started = await call.record.wait_for("dtls.connected", 20)
         assert started.detail["role"] == "client"
-        await peer.close()
 
 
 async def test_the_user_hears_nothing_that_was_said_before_pick_up(business: Business) -> None:
     async with Sandbox(business.config(users=[ANN])) as sandbox:
         business.graph_url = sandbox.graph_url
-        peer = BusinessPeer()
+        peer = business.peer()
         call = await business.dial(sandbox, peer)
         connect = await business.wait("calls", "connect")
         await peer.take_answer(connect["session"]["sdp"])
@@ -103,4 +100,3 @@ async def test_the_user_hears_nothing_that_was_said_before_pick_up(business: Bus
         assert call.hearing.first_at_ms is not None
         assert call.hearing.first_at_ms >= picked_up.at_ms
         assert not call.record.faults
-        await peer.close()

@@ -214,6 +214,15 @@ class Business:
         ) as response:
             return response.status, await response.json()
 
+    def post_raw(self, path: str, body: object) -> Any:
+        """The response as a context manager, for its headers."""
+        assert self._client is not None
+        return self._client.post(f"{self.graph_url}{path}", json=body)
+
+    async def wait_for_bodies(self, count: int) -> None:
+        async with asyncio.timeout(20), self._news:
+            await self._news.wait_for(lambda: len(self.raw) >= count)
+
     async def get_ok(self, path: str, **query: str) -> Any:
         assert self._client is not None
         async with self._client.get(f"{self.graph_url}{path}", params=query) as response:

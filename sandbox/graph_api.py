@@ -9,7 +9,7 @@ from sandbox.call import Call
 from sandbox.config import BusinessNumber
 from sandbox.errors import GraphError
 from sandbox.exchange import Exchange
-from sandbox.graph_gate import GraphGate, Json
+from sandbox.graph_gate import VERSION_PATHS, GraphGate, Json
 from sandbox.validation import (
     AcceptRequest,
     ConnectRequest,
@@ -34,15 +34,19 @@ class GraphApi:
         self._gate = gate
 
     def routes(self) -> list[web.RouteDef]:
-        """Return the routes below `/{version}/`."""
-        number = r"/{version:v\d+\.\d+}/{phone_number_id:\d+}"
+        """Return the routes, with the version in front and, as Graph allows, without."""
         guard = self._gate.guard
+        table = [
+            ("POST", "calls", self._calls),
+            ("GET", "call_permissions", guard("call_permissions", self._permissions)),
+            ("POST", "messages", guard("messages", self._messages)),
+            ("GET", "settings", guard("settings", self._read_settings)),
+            ("POST", "settings", guard("settings", self._write_settings)),
+        ]
         return [
-            web.post(f"{number}/calls", self._calls),
-            web.get(f"{number}/call_permissions", guard("call_permissions", self._permissions)),
-            web.post(f"{number}/messages", guard("messages", self._messages)),
-            web.get(f"{number}/settings", guard("settings", self._read_settings)),
-            web.post(f"{number}/settings", guard("settings", self._write_settings)),
+            web.route(method, rf"{version}/{{phone_number_id:\d+}}/{name}", handler)
+            for version in VERSION_PATHS
+            for method, name, handler in table
         ]
 
     def _number(self, request: web.Request) -> BusinessNumber:
@@ -75,7 +79,9 @@ class GraphApi:
             raise GraphError(138000)
         if isinstance(asked, ConnectRequest):
             call = await self._exchange.connect(number, asked)
-            return {"messaging_product": "whatsapp", "calls": [{"id": call.wacid}]}
+            # The documentation shows no `success`, yet clients used at Meta rely on it.
+            answer: Json = {"messaging_product": "whatsapp", "calls": [{"id": call.wacid}]}
+            return answer | {"success": True}
         call = self._exchange.business_call(number, asked.call_id)
         try:
             _act(call, asked)

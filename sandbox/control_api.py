@@ -194,7 +194,7 @@ class ControlApi:
             deeplink_payload=asked.deeplink_payload,
             cta_payload=asked.cta_payload,
         )
-        return web.json_response(call_report(call), status=201)
+        return web.json_response(await call_report(call), status=201)
 
     async def _call(self, request: web.Request) -> web.Response:
         call = self._named_call(request)
@@ -203,8 +203,8 @@ class ControlApi:
             try:
                 await call.record.wait_for(event, _timeout_s(request))
             except TimeoutError:
-                return web.json_response(call_report(call), status=408)
-        return web.json_response(call_report(call))
+                return web.json_response(await call_report(call), status=408)
+        return web.json_response(await call_report(call))
 
     async def _heard(self, request: web.Request) -> web.Response:
         hearing = self._named_call(request).hearing
@@ -214,9 +214,8 @@ class ControlApi:
         return web.json_response(heard_report(measured))
 
     async def _heard_wav(self, request: web.Request) -> web.Response:
-        return web.Response(
-            body=self._named_call(request).hearing.wav(), content_type="audio/wav"
-        )
+        hearing = self._named_call(request).hearing
+        return web.Response(body=await asyncio.to_thread(hearing.wav), content_type="audio/wav")
 
     def _act(self, action: Callable[[Call], None]) -> _Answer:
         async def handle(request: web.Request) -> web.Response:

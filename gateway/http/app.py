@@ -1,6 +1,5 @@
 """The public and the internal web application, from what the composition root hands in."""
 
-import json
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 
 from aiohttp import web
@@ -12,7 +11,7 @@ from gateway.http.deps import DEPS, TASKS, Check, PublicDeps
 from gateway.http.events_socket import PATH as EVENTS_PATH
 from gateway.http.events_socket import EventSockets
 from gateway.http.health import Readiness, live
-from gateway.http.openapi import openapi_document
+from gateway.http.openapi import openapi_text
 from gateway.http.routing import API_PREFIX
 from gateway.http.security_headers import security_headers
 from gateway.http.socket_register import SocketRegister
@@ -72,7 +71,7 @@ def _add_plain_routes(app: web.Application, deps: PublicDeps) -> None:
         ("webhooks.handshake", "GET", webhook_endpoint.PATH, webhooks.handshake),
         ("webhooks.deliver", "POST", webhook_endpoint.PATH, webhooks.deliver),
         ("events.watch", "GET", API_PREFIX + EVENTS_PATH, EventSockets(deps, register).serve),
-        ("openapi.read", "GET", f"{API_PREFIX}/openapi.json", _openapi(deps.version)),
+        ("openapi.read", "GET", f"{API_PREFIX}/openapi.json", _openapi()),
         ("health.live", "GET", "/healthz", live),
         ("health.ready", "GET", "/readyz", Readiness(deps.checks).ready),
         ("web.read", "GET", PAGE_PATH, WebFiles.under(deps.web_root).serve),
@@ -95,8 +94,8 @@ def _watched(register: SocketRegister) -> Callable[[web.Application], AsyncItera
     return watch
 
 
-def _openapi(version: str) -> AiohttpHandler:
-    text = json.dumps(openapi_document(TABLES, version=version))
+def _openapi() -> AiohttpHandler:
+    text = openapi_text(TABLES)
 
     async def serve(_request: web.Request) -> web.Response:
         """Show the OpenAPI document."""

@@ -1,5 +1,6 @@
 """The OpenAPI 3.1 document, made from the typed routes and nothing else."""
 
+import json
 import re
 from collections.abc import Sequence
 from http import HTTPStatus
@@ -15,13 +16,16 @@ from gateway.http.routing import API_PREFIX, Handler, Route, RouteTable, summary
 from gateway.http.schemas import EVENT_MESSAGES, ProblemBody
 from gateway.http.shapes import Nothing
 
+API_VERSION = "1.0.0"
+"""Of the interface, not of the program."""
+
 _REF = "#/components/schemas/{model}"
 _PART = re.compile(r"\{(\w+)\}")
 _IDENTITY = {"type": "string", "pattern": "^[0-9a-z]{26}$"}
 Tree = dict[str, Any]
 
 
-def openapi_document(tables: Sequence[RouteTable], *, version: str) -> Tree:
+def openapi_document(tables: Sequence[RouteTable]) -> Tree:
     """Describe every typed route, and the messages of the browser's WebSocket."""
     served = [pair for table in tables for pair in table.served]
     models = {model for route, _ in served for model in (route.body, route.out) if model}
@@ -36,7 +40,7 @@ def openapi_document(tables: Sequence[RouteTable], *, version: str) -> Tree:
         "openapi": "3.1.0",
         "info": {
             "title": "Callgate",
-            "version": version,
+            "version": API_VERSION,
             "description": "WhatsApp Business calls for agents in the browser.",
         },
         "servers": [{"url": API_PREFIX}],
@@ -132,3 +136,8 @@ def _refusals(route: Route) -> set[int]:
 
 def _ref(model: type[BaseModel]) -> Tree:
     return {"$ref": _REF.format(model=model.__name__)}
+
+
+def openapi_text(tables: Sequence[RouteTable]) -> str:
+    """The document as it is kept in `docs/openapi.json`."""
+    return json.dumps(openapi_document(tables), indent=1, ensure_ascii=False) + "\n"

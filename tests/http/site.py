@@ -153,10 +153,11 @@ async def site_from(
     clock, presence, bus = ShiftedClock(), LocalPresence(), LocalBus()
     desk = TinyDesk(presence)
     woken: list[None] = []
+    sessions = SqlSessions(database, changes.pop("session_bounds", None))
     parts: dict[str, Any] = {
         "desk": desk,
         "directory": SqlDirectory(database, KEYS),
-        "sessions": SqlSessions(database),
+        "sessions": sessions,
         "passwords": SqlPasswords(database, hashing),
         "login_limit": SqlLoginLimit(database, key=b"k" * 32, bounds=LoginBounds()),
         "audit": SqlAudit(database),

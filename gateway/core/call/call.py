@@ -280,6 +280,15 @@ def call_of_leg(leg_id: LegId) -> CallId | None:
     return CallId(call_id) if mark else None
 
 
+def legs_of(call: Call) -> frozenset[LegId]:
+    """Return the legs that a live call needs; an ended one needs none."""
+    if call.is_ended:
+        return frozenset()
+    agent = call.agent
+    own = () if agent is None else (agent.leg, agent.coming)
+    return frozenset((call.whatsapp.leg_id, *(leg.leg_id for leg in own if leg is not None)))
+
+
 def with_deadline(call: Call, kind: DeadlineKind, at: float) -> Call:
     """Start a deadline, in place of one of the same kind."""
     kept = tuple(d for d in call.deadlines if d.kind is not kind)

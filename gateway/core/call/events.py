@@ -170,6 +170,11 @@ class MetaUnclear:
     action: GraphAction
 
 
+@dataclass(frozen=True, slots=True)
+class ConnectWithheld:
+    """`connect` was not sent: it may not be repeated, and our store could not note it."""
+
+
 # --- ourselves -------------------------------------------------------------------------------
 
 
@@ -205,6 +210,6 @@ MediaFact = (
     | MediaBack
     | MediaFailed
 )
-GraphFact = Connected | Accepted | MetaRefused | MetaUnclear
+GraphFact = Connected | Accepted | MetaRefused | MetaUnclear | ConnectWithheld
 Webhook = BusinessConnect | StatusChanged | Terminated
 Event = PersonEvent | MediaFact | GraphFact | Webhook | DeadlinePassed | ActorCrashed

@@ -27,6 +27,7 @@ from gateway.core.call.events import (
     AgentReattached,
     AgentsFree,
     Connected,
+    ConnectWithheld,
     DeadlinePassed,
     Event,
     EveryoneDeclined,
@@ -67,7 +68,7 @@ def _live(call: Call, event: Event, now: float) -> Stepped:
     match event:
         case BusinessConnect() | StatusChanged() | Terminated():
             return _webhook(call, event, now)
-        case Connected() | Accepted() | MetaRefused() | MetaUnclear():
+        case Connected() | Accepted() | MetaRefused() | MetaUnclear() | ConnectWithheld():
             return _graph(call, event, now)
         case DeadlinePassed():
             return _deadline(call, event.deadline, now)
@@ -142,6 +143,8 @@ def _graph(call: Call, event: GraphFact, now: float) -> Stepped:
             return meta.refused(call, event, now)
         case MetaUnclear(action):
             return meta.unclear(call, action, now)
+        case ConnectWithheld():
+            return meta.withheld(call, now)
         case _:
             assert_never(event)
 

@@ -79,6 +79,13 @@ def unclear(call: Call, action: GraphAction, now: float) -> Stepped:
             return call, ()
 
 
+def withheld(call: Call, now: float) -> Stepped:
+    """`connect` never left, so there is nothing at Meta to clean up."""
+    if call.wacid is not None or call.signalling is not Signalling.CONNECT_SENT:
+        return call, ()
+    return end(call, now, Outcome.FAILED, problems.STORE_DOWN)
+
+
 # --- webhooks --------------------------------------------------------------------------------
 
 

@@ -12,6 +12,7 @@ from gateway.core.call.events import (
     AgentAnswered,
     AgentDeclined,
     AgentLegClosed,
+    ConnectWithheld,
     DeadlinePassed,
     EveryoneDeclined,
     HungUp,
@@ -53,7 +54,8 @@ MOVES = (
     Move(OUT, _D, _RR, (StatusChanged,)),
     Move(OUT, _D, _T, (StatusChanged,)),
     Move(OUT, _RR, _T, (StatusChanged,)),
-    Move(OUT, _D, _E, (*_ALWAYS, StatusChanged, AgentLegClosed, MetaRefused, MediaFailed)),
+    Move(OUT, _D, _E, (*_ALWAYS, StatusChanged, MetaRefused, ConnectWithheld)),
+    Move(OUT, _D, _E, (AgentLegClosed, MediaFailed)),
     Move(OUT, _RR, _E, (*_ALWAYS, StatusChanged, MediaFailed)),
     Move(OUT, _T, _E, (*_ALWAYS, MediaFailed)),
 )

@@ -15,6 +15,9 @@ META_FAILED = Problem("meta_failed", "WhatsApp reported that the call failed.")
 META_UNCLEAR = Problem(
     "meta_unclear", "WhatsApp did not answer, so the call was given up. Try again."
 )
+STORE_DOWN = Problem(
+    "store_down", "The database of this gateway is not reachable, so nobody was called."
+)
 CRASHED = Problem("internal", "A fault in this gateway ended the call. It has been reported.")
 
 _TOKEN_INVALID = {190}

@@ -107,17 +107,24 @@ class Call:
         elif self.state is not CallState.ENDED:
             self._end(EndedBy.USER, "hung_up")
 
-    def press(self, digits: str) -> None:
-        """Press keys; they are heard as RFC 4733 events. Unknown keys are a `KeyError`."""
-        if self.media.sender is not None:
-            self.media.sender.press(digits)
-            self.record.note("user.pressed", count=len(digits))
+    def press(self, digits: str) -> bool:
+        """Press keys, heard as RFC 4733 events; False while the user cannot be heard yet.
 
-    def mute(self, *, is_muted: bool) -> None:
-        """Mute or unmute the user's microphone; packets go on."""
-        if self.media.sender is not None:
-            self.media.sender.is_muted = is_muted
-            self.record.note("user.muted", is_muted=is_muted)
+        Unknown keys are a `KeyError`.
+        """
+        if self.media.sender is None:
+            return False
+        self.media.sender.press(digits)
+        self.record.note("user.pressed", count=len(digits))
+        return True
+
+    def mute(self, *, is_muted: bool) -> bool:
+        """Mute the user's microphone, packets go on; False while there is no sound yet."""
+        if self.media.sender is None:
+            return False
+        self.media.sender.is_muted = is_muted
+        self.record.note("user.muted", is_muted=is_muted)
+        return True
 
     def drop_network(self, seconds: float) -> None:
         """Lose the network for a while: no packet goes out, no check is answered."""

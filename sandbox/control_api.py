@@ -227,13 +227,13 @@ class ControlApi:
 
     async def _press(self, request: web.Request) -> web.Response:
         call = self._named_call(request)
-        call.press(_Press.model_validate_json(await request.read()).digits)
-        return web.json_response(call_summary(call))
+        digits = _Press.model_validate_json(await request.read()).digits
+        return _done(call, is_done=call.press(digits))
 
     async def _mute(self, request: web.Request) -> web.Response:
         call = self._named_call(request)
-        call.mute(is_muted=_Mute.model_validate_json(await request.read()).is_muted)
-        return web.json_response(call_summary(call))
+        is_muted = _Mute.model_validate_json(await request.read()).is_muted
+        return _done(call, is_done=call.mute(is_muted=is_muted))
 
     async def _drop_network(self, request: web.Request) -> web.Response:
         call = self._named_call(request)
@@ -316,6 +316,12 @@ class ControlApi:
         del request
         is_verified, answer = await self._exchange.webhooks.verify()
         return web.json_response({"is_verified": is_verified, "answer": answer})
+
+
+def _done(call: Call, *, is_done: bool) -> web.Response:
+    if not is_done:
+        return web.json_response({"error": "the user cannot be heard yet"}, status=409)
+    return web.json_response(call_summary(call))
 
 
 def _timeout_s(request: web.Request) -> float:

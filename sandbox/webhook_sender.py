@@ -74,6 +74,7 @@ class WebhookSender:
         self._client: aiohttp.ClientSession | None = None
         self._attempted = asyncio.Condition()
         self._latest_attempted = 0
+        self._passengers: list[tuple[Delivery, asyncio.Future[Delivery]]] = []
 
     async def open(self) -> None:
         """Prepare the HTTP client."""
@@ -158,6 +159,11 @@ class WebhookSender:
     ) -> None:
         await asyncio.sleep(delay_s)
         is_dropped = fault is not None and fault.kind is FaultKind.WEBHOOK_DROP
+        if fault is not None and fault.kind is FaultKind.WEBHOOK_BATCH:
+            if await self._travel_with_another(delivery, record, fault.seconds):
+                return
+        else:
+            self._take_passengers(delivery)
         if fault is not None and fault.kind is FaultKind.WEBHOOK_DELAY:
             await asyncio.sleep(fault.seconds)
         if fault is not None and fault.kind is FaultKind.WEBHOOK_REORDER:
@@ -174,6 +180,39 @@ class WebhookSender:
             delivery.is_given_up = True
             _log.warning("webhook given up", name=delivery.name)
         delivery.finished.set()
+
+    async def _travel_with_another(
+        self, delivery: Delivery, record: CallRecord | None, seconds_max: float
+    ) -> bool:
+        """Wait for the next webhook and go in its body; False if none came in time."""
+        taken: asyncio.Future[Delivery] = asyncio.get_running_loop().create_future()
+        self._passengers.append((delivery, taken))
+        try:
+            async with asyncio.timeout(seconds_max):
+                carrier = await taken
+        except TimeoutError:
+            self._passengers.remove((delivery, taken))
+            return False
+        await carrier.finished.wait()
+        delivery.attempts.extend(carrier.attempts)
+        delivery.is_delivered = carrier.is_delivered
+        delivery.is_given_up = carrier.is_given_up
+        if record is not None and carrier.is_delivered:
+            record.note(f"webhook.acked.{delivery.name}", number=carrier.delivery_id)
+        delivery.finished.set()
+        return True
+
+    def _take_passengers(self, carrier: Delivery) -> None:
+        """Put the waiting webhooks into the body of this one, as Meta batches changes."""
+        if not self._passengers:
+            return
+        waiting, self._passengers = self._passengers, []
+        bodies = [json.loads(one.body) for one, _ in waiting] + [json.loads(carrier.body)]
+        entries = [entry for body in bodies for entry in body["entry"]]
+        carrier.body = encode_payload({"object": bodies[-1]["object"], "entry": entries})
+        carrier.signature = sign(carrier.body, self.app_secret)
+        for _, taken in waiting:
+            taken.set_result(carrier)
 
     async def _let_a_later_one_pass(self, delivery: Delivery, seconds_max: float) -> None:
         """Wait until a webhook that was sent later has arrived, but not for ever."""

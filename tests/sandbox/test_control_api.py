@@ -182,6 +182,26 @@ async def test_waiting_for_what_does_not_come_ends_with_the_report(control: Cont
     assert report["state"] == "ringing"
 
 
+async def test_keys_before_there_is_sound_are_refused(control: Control) -> None:
+    call = await control("POST", "/calls", {"user_id": "US.1"}, expect=201)
+    path = f"/calls/{call['wacid']}"
+    await control("POST", f"{path}/press", {"digits": "1"}, expect=409)
+    await control("POST", f"{path}/mute", {"is_muted": True}, expect=409)
+
+
+async def test_the_program_refuses_bad_settings_in_plain_words(tmp_path: Path) -> None:
+    path = tmp_path / "sandbox.json"
+    path.write_text('{"prot": 80}')
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "sandbox", "--config", str(path)),
+        stderr=asyncio.subprocess.PIPE,
+    )
+    _, said = await process.communicate()
+    assert process.returncode == 2
+    assert b"prot" in said
+    assert b"Traceback" not in said
+
+
 async def test_the_program_tells_its_addresses_and_stops_when_told(
     tmp_path: Path, business: Business
 ) -> None:

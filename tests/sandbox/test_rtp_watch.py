@@ -50,6 +50,17 @@ def test_loss_repetition_and_reordering_are_no_faults(order: list[int]) -> None:
     assert judge.counts.packets == len(order)
 
 
+def test_a_long_loss_is_no_fault_and_leaves_a_gap() -> None:
+    judge, faults = watch(packet(number) for number in (0, 1, 1501, 1502))
+    assert faults == {}
+    assert judge.counts.lost == 1499
+    record = CallRecord()
+    judge = RtpWatch(record, PayloadTypes(opus=111, events=126))
+    for number, now in ((0, 0.0), (1, 0.02), (2, 0.5), (3, 0.52)):
+        judge.judge(packet(number), now)
+    assert [gap.gap_ms for gap in judge.counts.gaps] == [480.0]
+
+
 def test_losses_are_counted_and_late_packets_taken_back() -> None:
     judge, _ = watch(packet(number) for number in (0, 1, 4, 3, 4, 5))
     assert judge.counts.lost == 1

@@ -111,6 +111,29 @@ async def test_a_webhook_can_be_lost_at_first(business: Business) -> None:
         assert [attempt.status for attempt in attempts] == [None, 200]
 
 
+async def test_webhooks_can_come_in_one_body(business: Business) -> None:
+    timings = Timings(uic_connect_webhook_s=0, terminate_webhook_s=0.3)
+    async with Sandbox(business.config(users=[ANN], timings=timings)) as sandbox:
+        spec = FaultSpec(kind=FaultKind.WEBHOOK_BATCH, match="calls.connect", seconds=20)
+        sandbox.exchange.faults.add(spec)
+        call = await sandbox.exchange.call_business("US.1")
+        call.hang_up()
+        await call.record.wait_for("webhook.acked.calls.connect", 20)
+        events = [
+            entry["changes"][0]["value"]["calls"][0]["event"]
+            for entry in business.received[-1]["entry"]
+        ]
+        assert events == ["connect", "terminate"]
+        assert all(one.is_delivered for one in sandbox.exchange.webhooks.deliveries)
+
+
+async def test_a_webhook_that_waits_for_another_in_vain_goes_alone(business: Business) -> None:
+    async with Sandbox(business.config(users=[ANN])) as sandbox:
+        sandbox.exchange.faults.add(FaultSpec(kind=FaultKind.WEBHOOK_BATCH, seconds=0.1))
+        await sandbox.exchange.call_business("US.1")
+        await business.wait("calls", "connect")
+
+
 async def test_a_delayed_webhook_keeps_its_time_stamp(business: Business) -> None:
     async with Sandbox(business.config(users=[ANN])) as sandbox:
         spec = FaultSpec(kind=FaultKind.WEBHOOK_DELAY, match="calls.connect", seconds=1.2)

@@ -107,8 +107,8 @@ class PythonRelay:
         self._bounds = bounds
         self._keys = SourceKeys()
         self._streams: dict[PythonStream, None] = {}
-        self._tick_at = time.monotonic() + COMFORT_TICK_S
-        self._timer = loop.call_later(COMFORT_TICK_S, self._tick)
+        self._tick_at = 0.0
+        self._timer: asyncio.TimerHandle | None = None
 
     def open_stream(
         self,
@@ -138,6 +138,9 @@ class PythonRelay:
         egress.use_path(path)
         stream = PythonStream(self, ingress, egress, ports)
         self._streams[stream] = None
+        if self._timer is None:
+            self._tick_at = time.monotonic()
+            self._tick()
         for port in ports:
             port.sink = ingress
         return stream
@@ -152,9 +155,15 @@ class PythonRelay:
 
     def close(self) -> None:
         """Stop the comfort clock."""
-        self._timer.cancel()
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
 
     def _tick(self) -> None:
+        if not self._streams:
+            # A worker without calls need not wake 50 times a second.
+            self._timer = None
+            return
         now = time.monotonic()
         # The grid is kept, so that comfort frames do not drift; a long stall is not made up.
         self._tick_at += COMFORT_TICK_S

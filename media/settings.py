@@ -60,10 +60,10 @@ class PollSettings:
     """When the poller stops waking per packet and starts to look at fixed times."""
 
     tick_s: float = 0.002
-    tick_above_pps: int = 3000
-    tick_below_pps: int = 2000
-    batch_max: int = 32
-    """Datagrams read from one socket before the others get their turn."""
+    tick_above_pps: int = 700
+    tick_below_pps: int = 500
+    rounds_max: int = 32
+    """Datagrams read from one socket in one tick before the loop gets its turn."""
 
 
 @dataclass(frozen=True, slots=True)

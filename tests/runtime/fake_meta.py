@@ -66,6 +66,7 @@ class FakeMeta:
         self.violations: list[str] = []
         self.faults = Faults()
         self.webhooks_before_response = False
+        self.drops_opaque = False
         self.user: Callable[[MetaCall], Awaitable[None]] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -78,7 +79,8 @@ class FakeMeta:
         wacid = Wacid(f"wacid.{next(self._ids)}")
 
         async def begin() -> None:
-            self.calls[wacid] = MetaCall(wacid, is_inbound=False, opaque=call_id)
+            opaque = None if self.drops_opaque else call_id
+            self.calls[wacid] = MetaCall(wacid, is_inbound=False, opaque=opaque)
             self._later(self._ring_user(self.calls[wacid]))
 
         await self._serve("connect", begin)
@@ -136,7 +138,7 @@ class FakeMeta:
                 await effect()
             raise WhatsAppUnclear("no answer in time")
         await effect()
-        if self.webhooks_before_response:
+        if self.webhooks_before_response and action == "connect":
             await asyncio.sleep(2.0)
 
     def _live(self, wacid: Wacid) -> MetaCall:

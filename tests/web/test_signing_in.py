@@ -50,6 +50,7 @@ async def test_a_gateway_that_is_away_is_said_and_can_be_tried_again(
 ) -> None:
     page = await open_page()
     await page.goto("/")
+    await expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
     await gateway.stop()
     await page.get_by_label("E-mail").fill("sari@example.test")
     await page.get_by_role("textbox", name="Password").fill("secret")

@@ -69,7 +69,8 @@ async def test_a_leg_that_dies_in_a_call_is_replaced_and_the_call_moved(
     first = gateway.leg_on(call_id)
     gateway.leg_gate.clear()
     await first.peer.close()
-    await expect(page.get_by_text("Your sound was interrupted")).to_be_visible()
+    await softphone.expect_status(page, "Reconnecting you")
+    await expect(page.get_by_role("alert").first).to_contain_text("the call is kept")
     gateway.leg_gate.set()
     await softphone.expect_talking(page)
     leg = gateway.leg_on(call_id)
@@ -141,6 +142,7 @@ async def test_a_call_on_another_machine_is_left_alone_until_asked_for(
     )
     await gateway.pick_up(call_id)
     await expect(page.get_by_text("Your call is waiting")).to_be_visible()
+    await softphone.expect_status(page, "Call elsewhere")
     assert gateway.legs == {}
     await page.get_by_role("button", name="Continue here").click()
     await softphone.expect_talking(page)

@@ -5,6 +5,7 @@ import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
 import { refusalOf } from "../api/client";
 import { PhoneContext } from "../phone/context";
 import type { Phone } from "../phone/phone";
+import { Boundary } from "./Boundary";
 import { Gate } from "./Gate";
 import { theme } from "./theme";
 
@@ -28,7 +29,9 @@ export function App({ phone }: { phone: Phone }) {
     <MantineProvider theme={theme} defaultColorScheme="auto">
       <QueryClientProvider client={queries}>
         <PhoneContext value={phone}>
-          <Gate />
+          <Boundary>
+            <Gate />
+          </Boundary>
         </PhoneContext>
       </QueryClientProvider>
     </MantineProvider>

@@ -1,5 +1,6 @@
 /** A page that fails shows that it failed, and leaves the phone alone. */
 
+import { Button, Stack } from "@mantine/core";
 import i18next from "i18next";
 import { Component, type ReactNode } from "react";
 import { Refused } from "../api/client";
@@ -19,6 +20,11 @@ export class Boundary extends Component<{ children: ReactNode }, BoundaryState> 
   override render(): ReactNode {
     const { refused } = this.state;
     if (refused === null) return this.props.children;
-    return <Problem title={i18next.t("app.page_failed")} refused={refused} />;
+    return (
+      <Stack p="md" align="flex-start">
+        <Problem title={i18next.t("app.page_failed")} refused={refused} />
+        <Button onClick={() => window.location.reload()}>{i18next.t("app.reload")}</Button>
+      </Stack>
+    );
   }
 }

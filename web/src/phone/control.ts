@@ -32,6 +32,8 @@ export interface ControlState {
   isTalkingWhileMuted: boolean;
   /** The call that this tab's leg is attached to. */
   callHere: string | null;
+  /** The live call is being taken onto this tab's leg without having been asked for. */
+  isAttaching: boolean;
 }
 
 const CALL_KEY = "callgate.call";
@@ -53,13 +55,13 @@ export class Control {
     pending: null,
     pendingCallId: null,
     failure: null,
+    isAttaching: false,
     ...quiet,
   });
   #line!: Line;
   #station!: Station;
   #owner!: Owner;
   #watch: ReturnType<typeof setInterval> | undefined;
-  #attaching = false;
   #retryAttachAt = 0;
 
   /** Join the parts that need each other; call once, before anything else. */
@@ -239,7 +241,7 @@ export class Control {
    * is taken: one that runs well on the person's other machine is left alone.
    */
   #shouldAttach(call: CallView): boolean {
-    if (this.#owner.state.get() !== "here" || this.#attaching) return false;
+    if (this.#owner.state.get() !== "here" || this.state.get().isAttaching) return false;
     if (this.#line.state.get().connection !== "open") return false;
     const { callHere, pending } = this.state.get();
     if (pending === "answer" || pending === "dial" || pending === "resume") return false;
@@ -251,7 +253,7 @@ export class Control {
   }
 
   async #attachByItself(call: CallView): Promise<void> {
-    this.#attaching = true;
+    this.state.patch({ isAttaching: true });
     try {
       if (await this.#mayOpenMicrophone(call)) await this.#attachHere(call);
       else this.#retryAttachAt = Number.POSITIVE_INFINITY;
@@ -260,7 +262,7 @@ export class Control {
       this.state.patch({ failure: { deed: "resume", refused } });
       this.#retryAttachLater();
     } finally {
-      this.#attaching = false;
+      this.state.patch({ isAttaching: false });
     }
   }
 

@@ -25,6 +25,7 @@ const idle: Everything = {
     quality: null,
     isTalkingWhileMuted: false,
     callHere: null,
+    isAttaching: false,
   },
   ownership: "here",
 };
@@ -67,7 +68,17 @@ describe("the status of the phone", () => {
 
   it("is talking in a mirror, which has no sound of its own", () => {
     const call = withCall({ state: "talking" });
-    expect(statusOf({ ...call, control: { ...call.control, callHere: null } })).toBe("talking");
+    const mirror = { ...call, control: { ...call.control, callHere: null } };
+    expect(statusOf({ ...mirror, ownership: "elsewhere" })).toBe("talking");
+    expect(statusOf({ ...mirror, ownership: "deciding" })).toBe("connecting");
+  });
+
+  it("is not talking at a desk that has the phone but not the call", () => {
+    const call = withCall({ state: "talking" });
+    const other = { ...call, control: { ...call.control, callHere: null } };
+    expect(statusOf(other)).toBe("runs_elsewhere");
+    const coming = { ...other.control, isAttaching: true };
+    expect(statusOf({ ...other, control: coming })).toBe("agent_away");
   });
 
   it("tells that the agent's sound is being reconnected", () => {

@@ -1,5 +1,6 @@
 /** What the phone is doing, in one word: the states that a person sees (and hears announced). */
 
+import type { CallView } from "../api/types";
 import { offers, ownCall } from "./calls";
 import type { ControlState } from "./control";
 import type { LegState } from "./legKeeper";
@@ -21,6 +22,7 @@ export type Status =
   | "connecting"
   | "talking"
   | "held"
+  | "runs_elsewhere"
   | "agent_away";
 
 export interface Everything {
@@ -34,7 +36,7 @@ export interface Everything {
 export function statusOf(all: Everything): Status {
   const { line, station, leg, control, ownership } = all;
   const call = ownCall(line);
-  if (call !== null) return callStatus(all);
+  if (call !== null) return callStatus(call, all);
   if (line.connection !== "open") return "offline";
   if (control.pending === "answer") return "answering";
   if (control.pending === "dial") return "dialling";
@@ -45,20 +47,16 @@ export function statusOf(all: Everything): Status {
   return leg.phase === "up" ? "ready" : "path_lost";
 }
 
-function callStatus({ line, control, leg }: Everything): Status {
-  const call = ownCall(line);
-  if (call === null) return "not_ready";
+function callStatus(call: CallView, { control, leg, ownership }: Everything): Status {
   const isHere = control.callHere === call.id;
-  if (call.agent_away || (isHere && leg.phase === "replacing")) return "agent_away";
-  switch (call.state) {
-    case "dialling":
-    case "remote_ringing":
-      return call.state;
-    case "talking":
-      if (control.held ?? call.held) return "held";
-      // "Talking" is said only once sound of the other side has arrived here.
-      return isHere && control.sound === "none" ? "connecting" : "talking";
-    default:
-      return "connecting";
+  const isComing = control.isAttaching || control.pending === "resume";
+  if (call.agent_away || isComing || (isHere && leg.phase === "replacing")) {
+    return "agent_away";
   }
+  if (call.state === "dialling" || call.state === "remote_ringing") return call.state;
+  if (call.state !== "talking" || ownership === "deciding") return "connecting";
+  if (ownership === "here" && !isHere) return "runs_elsewhere";
+  if (control.held ?? call.held) return "held";
+  // "Talking" is said only once sound of the other side has arrived here; a mirror has no sound.
+  return isHere && control.sound === "none" ? "connecting" : "talking";
 }

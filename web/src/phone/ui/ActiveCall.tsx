@@ -127,11 +127,12 @@ function Away({ call }: { call: CallView }) {
 function NotHere() {
   const { t } = useTranslation();
   const { control } = usePhone();
-  const { pending } = useControl();
+  const { pending, isAttaching } = useControl();
   const ownership = useOwnership();
   const { phase } = useStation();
-  if (pending === "answer" || pending === "dial") return null;
-  if (ownership !== "here") {
+  if (pending === "answer" || pending === "dial" || isAttaching) return null;
+  if (ownership === "deciding") return null;
+  if (ownership === "elsewhere") {
     return <Alert color="blue" variant="light" title={t("call.resume_elsewhere")} />;
   }
   if (phase === "checking") return null;

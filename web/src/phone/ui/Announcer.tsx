@@ -18,6 +18,7 @@ const aboutCalls: readonly Status[] = [
   "connecting",
   "talking",
   "held",
+  "runs_elsewhere",
   "agent_away",
 ];
 

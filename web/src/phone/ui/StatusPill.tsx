@@ -21,6 +21,7 @@ const tones: Record<Status, Tone> = {
   connecting: "warn",
   talking: "live",
   held: "warn",
+  runs_elsewhere: "quiet",
   agent_away: "bad",
 };
 

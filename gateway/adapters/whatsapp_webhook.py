@@ -18,7 +18,17 @@ ITEMS_MAX = 20_000
 """Inner events of one delivery that are taken apart; a longer one is kept as one item."""
 UNREADABLE_CHARS_MAX = 256 * 1024
 CONTACTS_MAX = 20
-ID_CHARS_MAX = 512
+ID_CHARS_MAX = 256
+NEWS = frozenset(
+    {
+        "connect",
+        "terminate",
+        "status",
+        "call_recording_available",
+        "call_transcription_available",
+    }
+)
+"""Kinds that somebody works on; all others are only kept."""
 
 _KIND = re.compile(r"[a-z][a-z0-9_]{0,63}")
 _ID = re.compile(r"[\x21-\x7e]+")
@@ -183,6 +193,7 @@ def _item(
         phone_number_id=number,
         wacid=Wacid(wacid) if wacid else None,
         payload=_dump(payload),
+        is_news=kind in NEWS,
     )
 
 
@@ -227,6 +238,7 @@ def _unreadable(body: bytes) -> InboxItem:
         phone_number_id=None,
         wacid=None,
         payload=_dump({"field": "", "unreadable": text}),
+        is_news=False,
     )
 
 
@@ -237,6 +249,7 @@ def _odd(where: str, part: object) -> InboxItem:
         phone_number_id=None,
         wacid=None,
         payload=_dump({"field": "", "item": part}),
+        is_news=False,
     )
 
 

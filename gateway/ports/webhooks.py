@@ -19,7 +19,9 @@ class InboxItem:
     phone_number_id: PhoneNumberId | None
     wacid: Wacid | None
     payload: str
-    """JSON `{field, metadata, contacts, item}` of this inner event alone."""
+    """JSON `{field, metadata, contacts, errors, item}` of this inner event alone."""
+    is_news: bool = True
+    """False: kept for the record, and nobody has to work on it (receipts of messages…)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -84,6 +84,16 @@ async def test_a_signed_delivery_is_stored_before_the_answer(site: Site, secret:
     assert site.woken == [None]
 
 
+async def test_what_nobody_works_on_is_kept_closed(site: Site) -> None:
+    receipt = BODY.replace(b'"calls", "value"', b'"messages", "value"')
+    assert receipt != BODY
+    assert await deliver(site, receipt, signed(receipt)) == 200
+    assert await rows(site) == 1
+    assert await site.deps.inbox.waiting(limit=10) == []
+    assert await deliver(site, BODY, signed(BODY)) == 200
+    assert len(await site.deps.inbox.waiting(limit=10)) == 1
+
+
 async def test_a_delivery_that_comes_twice_is_stored_once(site: Site) -> None:
     for _ in range(3):
         assert await deliver(site, BODY, signed(BODY)) == 200

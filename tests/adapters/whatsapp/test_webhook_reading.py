@@ -83,6 +83,8 @@ def test_each_documented_event_is_named(name: str, kind: str) -> None:
         "calls" in delivery(name)["entry"][0]["changes"][0]["value"] or kind == "status"
     )
     assert item.wacid == (WACID if is_of_call else None)
+    is_worked_on = kind in {"connect", "terminate", "status"} or kind.endswith("_available")
+    assert item.is_news is is_worked_on
 
 
 @pytest.mark.parametrize("path", sorted(FIXTURES.glob("*.json")), ids=lambda path: path.stem)
@@ -270,7 +272,7 @@ def test_one_bad_item_fails_no_other() -> None:
 
 
 def test_a_call_without_a_usable_id_is_kept_as_unknown() -> None:
-    for bad in (None, "", 7, "wacid with space", "w\u0000", "x" * 513):
+    for bad in (None, "", 7, "wacid with space", "w\u0000", "x" * 257):
         tree = delivery("connect_uic")
         inner(tree)["id"] = bad
         assert only(tree).kind == "unknown"

@@ -42,7 +42,7 @@ class GatewayServer:
             self._socket_path.unlink()
         before = os.umask(0o177)
         try:
-            self._server = await asyncio.start_unix_server(self._serve, self._socket_path)
+            self._server = await asyncio.start_unix_server(self._accept, self._socket_path)
         finally:
             os.umask(before)
 
@@ -56,17 +56,21 @@ class GatewayServer:
         with contextlib.suppress(FileNotFoundError):
             self._socket_path.unlink()
 
+    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if len(self._connections) >= CONNECTIONS_MAX:
+            log.warning("too many gateway connections")
+            writer.close()
+            return
+        connection = asyncio.create_task(self._serve(reader, writer))
+        self._connections.add(connection)
+        connection.add_done_callback(self._connections.discard)
+
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        self._connections.add(task)
         try:
-            if len(self._connections) <= CONNECTIONS_MAX:
-                await self._converse(reader, writer)
+            await self._converse(reader, writer)
         except (MalformedFrame, ConnectionError, TimeoutError):
             log.warning("gateway connection refused or broken")
         finally:
-            self._connections.discard(task)
             writer.close()
 
     async def _converse(

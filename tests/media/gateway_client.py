@@ -164,6 +164,10 @@ class GatewayClient:
             await self._changed.wait_for(lambda: find() is not None)
         return cast("Kind", find())
 
+    def of(self, kind: type[Kind]) -> list[Kind]:
+        """All events of that kind so far."""
+        return [event for event in self.events if isinstance(event, kind)]
+
     async def wait_state(
         self, leg_id: str, state: protocol.LegState, *, timeout_s: float = WAIT_S
     ) -> protocol.LegChanged:
@@ -172,6 +176,16 @@ class GatewayClient:
             lambda event: event.leg_id == leg_id and event.state is state,
             timeout_s=timeout_s,
         )
+
+    def pause_reading(self) -> int:
+        """Leave what the worker sends in the socket; returns the last number seen."""
+        self._task.cancel()
+        return self.events[-1].seq
+
+    async def resume_reading(self) -> None:
+        """Read on."""
+        await asyncio.gather(self._task, return_exceptions=True)
+        self._task = asyncio.create_task(self._read())
 
     async def wait_ended(self) -> None:
         """Return when the worker has ended the connection."""

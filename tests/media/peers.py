@@ -15,6 +15,8 @@ from aiortc import (
 from aiortc.mediastreams import MediaStreamError
 from av import AudioFrame
 
+from tests.media.eventually import eventually
+
 RATE = 48000
 FRAME = 960
 WINDOW_FRAMES = 25
@@ -77,20 +79,19 @@ class Peer:
 
     async def hears(self, frequency: float, *, timeout_s: float = 20.0) -> None:
         """Return when the last half second is that tone; raises TimeoutError."""
-        async with asyncio.timeout(timeout_s):
-            while True:
-                level, heard = self.measure()
-                if level > SILENT_DBFS and abs(heard - frequency) < 25:
-                    return
-                await asyncio.sleep(0.05)
+
+        def is_heard() -> bool:
+            level, heard = self.measure()
+            return level > SILENT_DBFS and abs(heard - frequency) < 25
+
+        await eventually(is_heard, timeout_s=timeout_s)
 
     async def hears_no_tone(self, *, timeout_s: float = 20.0) -> None:
         """Return when half a second of sound has come that is near silence."""
-        async with asyncio.timeout(timeout_s):
-            while True:
-                if len(self.heard) == WINDOW_FRAMES and self.measure()[0] < SILENT_DBFS:
-                    return
-                await asyncio.sleep(0.05)
+        await eventually(
+            lambda: len(self.heard) == WINDOW_FRAMES and self.measure()[0] < SILENT_DBFS,
+            timeout_s=timeout_s,
+        )
 
     def measure(self) -> tuple[float, float]:
         """Level in dBFS and strongest frequency of what was heard last."""

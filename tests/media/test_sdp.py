@@ -105,7 +105,10 @@ def test_a_lower_case_fingerprint_is_the_same_fingerprint() -> None:
         (FINGERPRINT, FINGERPRINT[:-3], "fingerprint"),
         (
             f"a=fingerprint:sha-256 {FINGERPRINT}\r\n",
-            f"a=fingerprint:sha-256 {FINGERPRINT}\r\na=fingerprint:sha-256 {OTHER_FINGERPRINT}\r\n",
+            "".join(
+                f"a=fingerprint:sha-256 {value}\r\n"
+                for value in (FINGERPRINT, OTHER_FINGERPRINT)
+            ),
             "two different",
         ),
         ("a=setup:actpass\r\n", "", "setup"),

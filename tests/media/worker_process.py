@@ -2,27 +2,33 @@
 
 import asyncio
 import signal
+import subprocess
 import sys
 import tempfile
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import psutil
 
+from media.prompts import make_comfort_noise
+from media.settings import WorkerSettings
+from media.worker import serve
+from tests.media.eventually import eventually
 from tests.media.gateway_client import GatewayClient
 
-START_S = 30.0
+START_S = 40.0
 
 
 @dataclass
 class WorkerProcess:
     """A running worker."""
 
-    process: asyncio.subprocess.Process
+    process: subprocess.Popen[bytes]
     directory: Path
-    output: Path
+    gateway_epoch: int = 0
 
     @property
     def socket_path(self) -> Path:
@@ -37,47 +43,102 @@ class WorkerProcess:
         return psutil.Process(self.process.pid)
 
     def log(self) -> str:
-        return self.output.read_text()
+        return (self.directory / "log").read_text()
 
-    async def connect(self, *, gateway_epoch: int = 1) -> GatewayClient:
-        """Connect as a gateway; waits until the worker listens."""
-        async with asyncio.timeout(START_S):
-            while True:
-                try:
-                    return await GatewayClient.connect(
-                        self.socket_path, self.token, gateway_epoch=gateway_epoch
-                    )
-                except FileNotFoundError:
-                    if self.process.returncode is not None:
-                        raise AssertionError(self.log()) from None
-                    await asyncio.sleep(0.02)
+    def wait_ready(self) -> None:
+        """Return when the worker listens."""
+        deadline = time.monotonic() + START_S
+        while not self.socket_path.exists():
+            assert self.process.poll() is None, self.log()
+            assert time.monotonic() < deadline, self.log()
+            time.sleep(0.02)
 
-    async def terminate(self) -> int:
+    async def connect(self, *, gateway_epoch: int | None = None) -> GatewayClient:
+        """Connect as a gateway that is newer than all before."""
+        if gateway_epoch is None:
+            self.gateway_epoch += 1
+            gateway_epoch = self.gateway_epoch
+        return await GatewayClient.connect(
+            self.socket_path, self.token, gateway_epoch=gateway_epoch
+        )
+
+    def wait(self) -> int:
+        """Its exit status, once it has ended by itself."""
+        return self.process.wait(START_S)
+
+    def terminate(self) -> int:
         """Ask it to stop and return its exit status."""
-        if self.process.returncode is None:
-            self.process.send_signal(signal.SIGTERM)
-        return await asyncio.wait_for(self.process.wait(), START_S)
+        self.process.send_signal(signal.SIGTERM)
+        return self.wait()
+
+    async def ended(self) -> int:
+        """As `wait`, while this event loop goes on."""
+        return await asyncio.to_thread(self.wait)
+
+    def assert_clean(self) -> None:
+        """No exception was seen by anybody."""
+        log = self.log()
+        assert "Traceback" not in log, log
+        assert '"level": "error"' not in log, log
+
+
+@contextmanager
+def running_worker(*arguments: str) -> Iterator[WorkerProcess]:
+    """A worker bound to 127.0.0.1 unless `arguments` say otherwise; must end cleanly."""
+    with tempfile.TemporaryDirectory(prefix="mw-") as name:
+        directory = Path(name)
+        bind = () if "--bind" in arguments else ("--bind", "127.0.0.1")
+        with (directory / "log").open("wb") as log:
+            process = subprocess.Popen(
+                [
+                    *(sys.executable, "-m", "media"),
+                    *("--socket", str(directory / "media.sock")),
+                    *("--token-file", str(directory / "token")),
+                    *(*bind, *arguments),
+                ],
+                stdout=log,
+                stderr=log,
+            )
+        worker = WorkerProcess(process, directory)
+        try:
+            worker.wait_ready()
+            yield worker
+            if process.poll() is None:
+                assert worker.terminate() == 0, worker.log()
+            worker.assert_clean()
+        finally:
+            if process.poll() is None:
+                process.kill()
+                process.wait()
+
+
+@dataclass
+class ServedHere:
+    """A worker that runs in this process, for bounds that have no command line option."""
+
+    socket_path: Path
+    token: str
+
+    async def connect(self) -> GatewayClient:
+        return await GatewayClient.connect(self.socket_path, self.token)
 
 
 @asynccontextmanager
-async def running_worker(*arguments: str) -> AsyncIterator[WorkerProcess]:
-    """A worker bound to 127.0.0.1 unless `arguments` say otherwise."""
+async def serving(settings: WorkerSettings) -> AsyncIterator[ServedHere]:
+    """Serve `settings` on 127.0.0.1 in a private directory."""
     with tempfile.TemporaryDirectory(prefix="mw-") as name:
-        directory = Path(name)
-        output = directory / "log"
-        bind = () if "--bind" in arguments else ("--bind", "127.0.0.1")
-        with output.open("wb") as log:
-            process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "media",
-                "--socket", str(directory / "media.sock"),
-                "--token-file", str(directory / "token"),
-                *bind, *arguments,
-                stdout=log, stderr=log,
-            )  # fmt: skip
-        worker = WorkerProcess(process, directory, output)
+        here = ServedHere(Path(name) / "media.sock", "here")
+        settings = replace(
+            settings,
+            socket_path=here.socket_path,
+            network=replace(settings.network, bind_addresses=("127.0.0.1",)),
+        )
+        task = asyncio.create_task(
+            serve(settings, token=here.token, comfort=make_comfort_noise())
+        )
+        await eventually(lambda: here.socket_path.exists() or task.done())
         try:
-            yield worker
+            yield here
         finally:
-            if process.returncode is None:
-                process.kill()
-                await process.wait()
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)

@@ -123,12 +123,17 @@ def says_in_progress(fault: MetaFault) -> bool:
 
     Meta documents the failure but no code for it, so its words decide.
     """
-    return any(_IN_PROGRESS.search(text) for text in (fault.message, fault.details))
+    return _is_about_the_call(fault) and any(
+        _IN_PROGRESS.search(text) for text in (fault.message, fault.details)
+    )
 
 
 def says_over(fault: MetaFault) -> bool:
     """Whether a `reject` or `terminate` was refused because there is nothing left to end."""
-    is_about_the_call = fault.code == BAD_PARAMETER or fault.code in CALLING_CODES
-    return is_about_the_call and any(
+    return _is_about_the_call(fault) and any(
         _OVER.search(text) for text in (fault.message, fault.details)
     )
+
+
+def _is_about_the_call(fault: MetaFault) -> bool:
+    return fault.code == BAD_PARAMETER or fault.code in CALLING_CODES

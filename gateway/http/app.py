@@ -21,6 +21,8 @@ from gateway.http.webhook_endpoint import WebhookEndpoint
 from gateway.http.webhook_writer import InboxWriter
 from gateway.runtime.tasks import Tasks
 
+HEAD_TOO = frozenset({"health.live", "health.ready", "openapi.read", "web.read"})
+"""Rows whose answers monitors and browsers may ask for without the body."""
 TABLES = (session_routes.routes, call_routes.routes)
 
 
@@ -80,8 +82,10 @@ def _add_plain_routes(app: web.Application, deps: PublicDeps) -> None:
         ("web.read", "GET", PAGE_PATH, WebFiles.under(deps.web_root).serve),
     ]
     policy.check([row for row, *_ in plain])
-    for _, method, path, handler in plain:
+    for row, method, path, handler in plain:
         app.router.add_route(method, path, handler)
+        if row in HEAD_TOO:
+            app.router.add_route("HEAD", path, handler)
     app.cleanup_ctx.append(_watched(register))
     app.on_shutdown.append(register.close_all)
 

@@ -205,6 +205,13 @@ async def test_ready_when_all_parts_are(site: Site) -> None:
         assert (await response.json())["parts"] == {"database": "ok"}
 
 
+@pytest.mark.parametrize("path", ["/", "/healthz", "/readyz", "/api/v1/openapi.json"])
+async def test_monitors_may_ask_for_the_head_alone(site: Site, path: str) -> None:
+    async with ClientSession() as http, http.head(site.url(path)) as response:
+        assert response.status == 200
+        assert await response.read() == b""
+
+
 async def test_metrics_are_on_the_internal_port_alone(site: Site) -> None:
     async with ClientSession() as http:
         async with http.get(site.url("/api/v1/me")):

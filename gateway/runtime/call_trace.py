@@ -77,7 +77,7 @@ def start_line(call: Call, commands: Commands, at: float) -> TraceLine:
 
 def snake(name: str) -> str:
     """Write a class name as the step it stands for."""
-    return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower()
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name.replace("WhatsApp", "Whatsapp")).lower()
 
 
 def _source(event: Event) -> str:

@@ -62,7 +62,7 @@ class MediaNews:
         taken up, nobody is there to hear.
         """
         async for event in self._world.media.events():
-            if self._snapshot is None and isinstance(event, WorkerBack):
+            if not self._was_seen.is_set() and isinstance(event, WorkerBack):
                 self._snapshot = event
                 self._legs.adopt(event.legs)
                 self._was_seen.set()

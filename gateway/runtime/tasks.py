@@ -7,6 +7,7 @@ ended, a loop starts again, a row is tried later.
 import asyncio
 import traceback
 from collections.abc import Awaitable, Callable, Coroutine
+from pathlib import Path
 from typing import Any
 
 import structlog
@@ -76,7 +77,7 @@ class Tasks:
             "a task crashed",
             task=name,
             error=type(error).__name__,
-            at=[f"{frame.filename}:{frame.lineno}" for frame in frames],
+            at=[f"{Path(frame.filename).name}:{frame.lineno}" for frame in frames],
         )
 
     async def close(self) -> None:

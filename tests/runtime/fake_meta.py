@@ -46,6 +46,8 @@ class Faults:
     unclear: dict[str, int] = field(default_factory=dict)
     unclear_has_effect: bool = True
     delay_s: dict[str, float] = field(default_factory=dict)
+    bugs: set[str] = field(default_factory=set)
+    """Actions in which our own adapter crashes."""
 
 
 class FakeMeta:
@@ -128,6 +130,8 @@ class FakeMeta:
         await self._serve(action, finish)
 
     async def _serve(self, action: str, effect: Callable[[], Awaitable[None]]) -> None:
+        if action in self.faults.bugs:
+            raise ZeroDivisionError("a bug in the adapter")
         self.requests.append(action)
         await asyncio.sleep(self.faults.delay_s.get(action, 0.05))
         if action in self.faults.refuse:

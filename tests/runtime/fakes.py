@@ -35,11 +35,17 @@ def person(name: str, role: Role = Role.AGENT, account: AccountId = ACCOUNT) -> 
 
 
 class FakeStore:
-    """Ports `CallStore`, `TombstoneStore` and `Inbox` in memory; `is_down` fails everything."""
+    """Ports `CallStore`, `TombstoneStore` and `Inbox` in memory.
+
+    `is_down` fails everything, `loses_next_answer` writes and then fails once, `has_bug` makes
+    every save raise what nobody expects.
+    """
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self.is_down = False
+        self.loses_next_answer = False
+        self.has_bug = False
         self.rows: dict[CallId, CallRow] = {}
         self.commands: dict[CommandId, PendingCommand] = {}
         self.lines: list[TraceLine] = []
@@ -93,12 +99,17 @@ class FakeStore:
         inbox_id: InboxId | None = None,
     ) -> None:
         await self._reach()
+        if self.has_bug:
+            raise ZeroDivisionError("a bug in the store")
         stored = self.rows[row.call_id]
         if (stored.owner_node, stored.owner_epoch) != (row.owner_node, row.owner_epoch):
             raise NotOwner("another owner")
         if stored.version != row.version - 1:
             raise VersionConflict("changed in between")
         self._write(row, commands, trace, inbox_id)
+        if self.loses_next_answer:
+            self.loses_next_answer = False
+            raise StoreDown("the answer was lost")
 
     async def load(self, call_id: CallId) -> CallRow | None:
         await self._reach()

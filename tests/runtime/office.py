@@ -2,7 +2,7 @@
 
 import asyncio
 import itertools
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -55,6 +55,17 @@ class Fuse:
             self.blown.set()
         if self.is_blown:
             raise Killed
+
+    async def unless_blown(self, work: Coroutine[Any, Any, bool]) -> bool:
+        """Return what the work returns, or False as soon as the process is dead."""
+        doing = asyncio.ensure_future(work)
+        dying = asyncio.ensure_future(self.blown.wait())
+        await asyncio.wait({doing, dying}, return_when=asyncio.FIRST_COMPLETED)
+        is_done = doing.done() and not self.is_blown
+        for task in (doing, dying):
+            task.cancel()
+        await asyncio.gather(doing, dying, return_exceptions=True)
+        return doing.result() if is_done else False
 
 
 class Line:
@@ -133,6 +144,7 @@ class Office:
     async def open(self, fuse: Fuse | None = None) -> AsyncIterator[CallRuntime]:
         """Run a gateway; killed without a farewell if its fuse has blown."""
         fuse = fuse or Fuse()
+        asyncio.get_running_loop().set_exception_handler(_without_the_killed)
         world = self._world(fuse)
         limits = self.settings.limits
         trace = TraceBook(
@@ -175,6 +187,12 @@ class Office:
             await desk.set_availability(one, Availability.AVAILABLE)
         await asyncio.sleep(0.5)
         return legs
+
+    async def make_available(self, desk: CallDesk, who: Person) -> None:
+        """What a browser does after each connection: say again what its person chose."""
+        here = self.presence.here.get(who.user_id)
+        if here is None or here.availability is not Availability.AVAILABLE:
+            await desk.set_availability(who, Availability.AVAILABLE)
 
     def leg_of(self, who: Person) -> LegId:
         return next(
@@ -229,3 +247,9 @@ class Office:
         left += [f"command {c.kind}" for c in self.store.commands.values()]
         left += [f"inbox {row.item.kind}" for row in self.store.inbox.values()]
         return left + self.meta.violations
+
+
+def _without_the_killed(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """Nobody mourns the tasks of a process that was killed."""
+    if not isinstance(context.get("exception"), Killed):
+        loop.default_exception_handler(context)

@@ -277,7 +277,7 @@ async def test_the_trace_tells_the_whole_story_and_no_secret() -> None:
         await asyncio.sleep(2)
         lines = await gateway.desk.trace(ANI, CallId(call.id))
     steps = [line.step for line in lines]
-    for step in ("started", "whats_app_leg_made", "connected", "status_changed", "hung_up"):
+    for step in ("started", "whatsapp_leg_made", "connected", "status_changed", "hung_up"):
         assert step in steps
     assert {line.source for line in lines} >= {"machine", "media", "graph", "webhook", "agent"}
     written = repr([line.fields for line in lines])

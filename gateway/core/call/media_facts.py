@@ -96,7 +96,7 @@ def failed(call: Call, event: MediaFailed, now: float) -> Stepped:
     match event.command:
         case AnswerWhatsApp(leg_id=leg_id) | OfferWhatsApp(leg_id=leg_id):
             return _not_made(call, leg_id, event, now)
-        case ApplyAnswer() if event.code != MEDIA_AWAY:
+        case ApplyAnswer() if event.code != MEDIA_AWAY and _waits_for_path(call):
             return end(call, now, Outcome.FAILED, _problem(event))
         case Attach(agent_leg=leg_id) if event.code != MEDIA_AWAY and may_send(call):
             return agents.leg_unusable(call, leg_id, now)
@@ -104,6 +104,12 @@ def failed(call: Call, event: MediaFailed, now: float) -> Stepped:
             # A worker that was away is told again when it is back; a leg that is gone
             # says so itself.
             return call, ()
+
+
+def _waits_for_path(call: Call) -> bool:
+    """Whether Meta's answer still has to take effect; one that did is not undone."""
+    is_outbound = call.direction is Direction.OUTBOUND
+    return is_outbound and call.whatsapp.stage is LegStage.MADE
 
 
 def _not_made(call: Call, leg_id: LegId, event: MediaFailed, now: float) -> Stepped:

@@ -11,6 +11,7 @@ from media import protocol
 from media.endpoints import NoFreePort
 from media.leg import Leg
 from media.leg_reports import LegIdentity
+from media.negotiation import require_answerable
 from media.protocol import CloseReason, Done, Failed, LegKind
 from media.sdp import BadSdp, parse_sdp
 from media.switchboard import Switchboard
@@ -86,7 +87,7 @@ class CommandDesk:
     async def _execute(self, command: protocol.Command) -> str | None:
         match command:
             case protocol.AnswerOffer():
-                return await self._answer_offer(command)
+                return self._answer_offer(command)
             case protocol.MakeOffer():
                 identity = LegIdentity(command.leg_id, LegKind.WHATSAPP, command.tag)
                 return self._create(identity, command.epoch).offer()
@@ -123,16 +124,11 @@ class CommandDesk:
             case _:
                 assert_never(command)
 
-    async def _answer_offer(self, command: protocol.AnswerOffer) -> str:
+    def _answer_offer(self, command: protocol.AnswerOffer) -> str:
         offer = parse_sdp(command.offer)
-        leg = self._create(
-            LegIdentity(command.leg_id, command.kind, command.tag), command.epoch
-        )
-        try:
-            return leg.answer(offer)
-        except BadSdp:
-            await leg.close(CloseReason.COMMAND)
-            raise
+        require_answerable(offer, command.kind)
+        identity = LegIdentity(command.leg_id, command.kind, command.tag)
+        return self._create(identity, command.epoch).answer(offer)
 
     def _apply_answer(self, command: protocol.ApplyAnswer) -> None:
         leg = self._whatsapp_leg(command.leg_id, command.epoch)

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from media import protocol
 from media.commands import CommandDesk
 from media.event_log import EventLog
-from media.protocol import FRAME_BYTES_MAX, FromGateway, Hello, Refused
+from media.protocol import FRAME_BYTES_MAX, Done, Failed, FromGateway, Hello, Refused
 
 LENGTH_BYTES = 4
 
@@ -52,6 +52,7 @@ class GatewayLink:
         writer: asyncio.StreamWriter,
         *,
         desk: CommandDesk,
+        commands: set[asyncio.Task[None]],
         events: EventLog,
         commands_in_flight_max: int,
     ) -> None:
@@ -62,8 +63,10 @@ class GatewayLink:
         self._slots = asyncio.Semaphore(commands_in_flight_max)
         self._answers: deque[protocol.Message] = deque()
         self._ready = asyncio.Event()
-        self._commands: set[asyncio.Task[None]] = set()
-        self._displaced = asyncio.Event()
+        # Held by the server: a command goes on when the connection that brought it ends.
+        self._commands = commands
+        self._ending = asyncio.Event()
+        self._last_word: Refused | None = None
 
     async def run(self, welcome: protocol.Welcome) -> None:
         """Send `welcome` and serve; returns when the connection has ended."""
@@ -73,7 +76,7 @@ class GatewayLink:
         parts = [
             asyncio.create_task(self._read()),
             asyncio.create_task(self._write()),
-            asyncio.create_task(self._displaced.wait()),
+            asyncio.create_task(self._ending.wait()),
         ]
         try:
             done, _ = await asyncio.wait(parts, return_when=asyncio.FIRST_COMPLETED)
@@ -81,14 +84,21 @@ class GatewayLink:
             for part in parts:
                 part.cancel()
             await asyncio.gather(*parts, return_exceptions=True)
-        if self._displaced.is_set():
-            self._writer.write(frame(Refused(reason="displaced")))
+        if self._last_word is not None:
+            self._answers.append(self._last_word)
+        if self._ending.is_set():
+            self._write_waiting()
         for part in done:
             part.result()
 
     def displace(self) -> None:
         """Another gateway takes over: say so and end."""
-        self._displaced.set()
+        self._last_word = Refused(reason="displaced")
+        self._ending.set()
+
+    def finish(self) -> None:
+        """The worker stops: send what is waiting and end."""
+        self._ending.set()
 
     async def _read(self) -> None:
         while True:
@@ -111,13 +121,17 @@ class GatewayLink:
             while True:
                 await self._ready.wait()
                 self._ready.clear()
-                answers = list(self._answers)
-                self._answers.clear()
-                messages: list[protocol.Message] = [*answers, *self._events.take()]
-                self._writer.writelines([frame(message) for message in messages])
+                answered = self._write_waiting()
                 await self._writer.drain()
-                for answer in answers:
-                    if not isinstance(answer, protocol.Welcome):
-                        self._slots.release()
+                for _ in range(answered):
+                    self._slots.release()
         except ConnectionError:
             return
+
+    def _write_waiting(self) -> int:
+        """Write all answers and events that wait; returns how many commands they answer."""
+        answers = list(self._answers)
+        self._answers.clear()
+        messages: list[protocol.Message] = [*answers, *self._events.take()]
+        self._writer.writelines([frame(message) for message in messages])
+        return sum(isinstance(answer, Done | Failed) for answer in answers)

@@ -16,6 +16,7 @@ from media.worker_context import WorkerContext
 log = structlog.get_logger()
 
 CONNECTIONS_MAX = 16
+GOODBYE_S = 1.0
 
 
 class GatewayServer:
@@ -30,6 +31,7 @@ class GatewayServer:
         self._highest_epoch = -1
         self._alone_since = time.monotonic()
         self._connections: set[asyncio.Task[None]] = set()
+        self._commands: set[asyncio.Task[None]] = set()
 
     @property
     def alone_s(self) -> float:
@@ -50,9 +52,13 @@ class GatewayServer:
         """Stop listening and end all connections."""
         if self._server is not None:
             self._server.close()
-        for connection in list(self._connections):
-            connection.cancel()
-        await asyncio.gather(*self._connections, return_exceptions=True)
+        if self._current is not None:
+            self._current.finish()
+        if self._connections:
+            _, late = await asyncio.wait(self._connections, timeout=GOODBYE_S)
+            for connection in late:
+                connection.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
         with contextlib.suppress(FileNotFoundError):
             self._socket_path.unlink()
 
@@ -72,12 +78,18 @@ class GatewayServer:
             log.warning("gateway connection refused or broken")
         finally:
             writer.close()
+            # What is still to be written must reach the gateway even if we end now.
+            with contextlib.suppress(ConnectionError):
+                await writer.wait_closed()
 
     async def _converse(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
         async with asyncio.timeout(self._context.settings.hello_timeout_s):
             hello = await read_message(reader)
+        if hello is None:
+            # Somebody only looked whether a worker listens here.
+            return
         if not isinstance(hello, Hello):
             raise MalformedFrame("hello comes first")
         refusal = self._judge(hello)
@@ -90,6 +102,7 @@ class GatewayServer:
             reader,
             writer,
             desk=self._context.desk,
+            commands=self._commands,
             events=self._context.events,
             commands_in_flight_max=self._context.settings.commands_in_flight_max,
         )

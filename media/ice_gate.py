@@ -17,6 +17,8 @@ from media.port import SocketAddress, UdpPort
 
 COOKIE = b"\x21\x12\xa4\x42"
 HEADER_BYTES = 20
+CHECK_TRIES = 40
+"""At 0.5 s each, longer than any leg may take to connect."""
 BINDING_REQUEST = 0x0001
 BINDING_ANSWERS = (0x0101, 0x0111)
 ROLE_CONFLICT = 487
@@ -57,6 +59,27 @@ class GatedStun(StunProtocol):
         """Close the port; the library awaits that no datagram can come any more."""
         self.port.close()
         self.connection_lost(None)
+
+    @override
+    async def request(
+        self,
+        request: stun.Message,
+        addr: SocketAddress,
+        integrity_key: bytes | None = None,
+        retransmissions: int | None = None,
+    ) -> tuple[stun.Message, SocketAddress]:
+        """Repeat a check twice a second instead of after ever longer pauses.
+
+        WhatsApp ignores our checks until the gateway has delivered our answer; with the
+        doubling of RFC 8489 section 6.2.1 it could then be seconds until the next one.
+        """
+        tries = CHECK_TRIES if retransmissions is None else 1 + retransmissions
+        for _ in range(tries - 1):
+            try:
+                return await super().request(request, addr, integrity_key, 0)
+            except stun.TransactionTimeout:
+                continue
+        return await super().request(request, addr, integrity_key, 0)
 
     def receive(self, datagram: bytes, source: SocketAddress) -> None:
         """Judge one STUN datagram from anybody and pass it on if it is expected."""

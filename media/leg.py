@@ -104,8 +104,8 @@ class Leg:
         return self._terms.done()
 
     def answer(self, offer: RemoteDescription) -> str:
-        """Write our answer and begin to connect; raises `BadSdp`."""
-        self.local_sdp, terms = answer_offer(offer, self._own_side(), self.kind)
+        """Write our answer and begin to connect."""
+        self.local_sdp, terms = answer_offer(offer, self._own_side())
         # The offerer controls, unless it is ice-lite (RFC 8445 section 6.1.1).
         self._transport.take_role(controlling=offer.is_lite)
         self._begin(terms)

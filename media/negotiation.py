@@ -63,13 +63,17 @@ def published_candidates(
     return tuple(public) if kind is LegKind.WHATSAPP else (*public, *local)
 
 
-def answer_offer(offer: RemoteDescription, own: OwnSide, kind: LegKind) -> tuple[str, Terms]:
-    """Our answer and the terms it settles; raises `BadSdp` for an offer of the wrong kind."""
+def require_answerable(offer: RemoteDescription, kind: LegKind) -> None:
+    """Raise `BadSdp` if a leg of that kind cannot be made from `offer`."""
     if offer.channel is not None and kind is LegKind.WHATSAPP:
         raise BadSdp("a WhatsApp leg has no data channel")
+    _require_reachable(offer)
+
+
+def answer_offer(offer: RemoteDescription, own: OwnSide) -> tuple[str, Terms]:
+    """Our answer and the terms it settles, for an offer that `require_answerable` let pass."""
     # We are the DTLS client wherever we may choose, as Meta recommends.
     role: Role = "server" if offer.setup is Setup.ACTIVE else "client"
-    _require_reachable(offer)
     sdp = write_sdp(
         LocalDescription(
             session_id=own.session_id,

@@ -4,9 +4,12 @@ Framing: a 4-byte big-endian length, then that many bytes of UTF-8 JSON (one mes
 The gateway says `Hello` first and gets `Welcome` with a snapshot, or `Refused`. After that it
 sends commands, each answered by exactly one `Done` or `Failed` with the same `id`; the
 worker sends events whenever they happen, numbered by `seq` without gaps. When the worker had
-to drop events it sends `Resync` in their place and the gateway asks for `TakeSnapshot`.
+to drop events it sends `Resync` in their place, with the number of the last of them, and the
+gateway asks for `TakeSnapshot`. Events that happen while no gateway is connected are only in
+the snapshot of the next `Welcome`. An answer may overtake events that are older.
 
-A command repeated with the same `id` returns the first answer without a second effect.
+A command repeated with the same `id` returns the first answer without a second effect, also
+over another connection; commands sent without waiting for answers may take effect in any order.
 Commands about a call's legs carry the `epoch` of the call's owner; a leg refuses an epoch lower
 than the highest it has seen (`Failed.code == "stale_epoch"`).
 """
@@ -55,7 +58,7 @@ class CloseReason(StrEnum):
     DTLS_FAILED = "dtls_failed"
     CONSENT_LOST = "consent_lost"
     MEDIA_LOST = "media_lost"
-    """No authenticated RTP or RTCP for 30 s."""
+    """No authenticated RTP or RTCP for 30 s, counted from the first such packet on."""
     PEER_CLOSED = "peer_closed"
     """DTLS close_notify by the peer (agent leg: the page closed)."""
     GATEWAY_GONE = "gateway_gone"
@@ -138,7 +141,11 @@ class ApplyAnswer(Message):
 
 
 class Attach(Message):
-    """Join an agent leg to a WhatsApp leg; replaces the agent leg that was joined before."""
+    """Join an agent leg to a WhatsApp leg; replaces the agent leg that was joined before.
+
+    An agent leg that was joined to another WhatsApp leg leaves it. Either leg may still be
+    connecting. The epoch is that of the WhatsApp leg's call; the agent leg keeps its own.
+    """
 
     type: Literal["attach"] = "attach"
     id: str
@@ -265,7 +272,7 @@ class Failed(Message):
 
 
 class LegChanged(Message):
-    """A leg moved to `state`."""
+    """A leg moved to `state`. A closed leg is in no snapshot any more."""
 
     type: Literal["leg_changed"] = "leg_changed"
     seq: int
@@ -289,7 +296,7 @@ class FirstRtp(Message):
 
 
 class MediaQuiet(Message):
-    """No RTP from a leg for 2 s; the other side hears comfort tone meanwhile."""
+    """No RTP from a leg for 2 s, once some came; the other side hears comfort meanwhile."""
 
     type: Literal["media_quiet"] = "media_quiet"
     seq: int
@@ -360,6 +367,7 @@ class Resync(Message):
     type: Literal["resync"] = "resync"
     seq: int
     dropped: int
+    """How many events `seq` and the numbers before it stand for."""
 
 
 Event = (

@@ -50,12 +50,13 @@ async def run_selftest() -> None:
 
 def _check_ice() -> None:
     connection = Connection(ice_controlling=True)
-    _require("aioice.Connection", connection, CONNECTION_PARTS)
-    _require("aioice StunProtocol", StunProtocol(connection), STUN_PARTS)
-    _require("aioice CandidatePair.State", CandidatePair.State, PAIR_STATES)
+    require_parts("aioice.Connection", connection, CONNECTION_PARTS)
+    require_parts("aioice StunProtocol", StunProtocol(connection), STUN_PARTS)
+    require_parts("aioice CandidatePair.State", CandidatePair.State, PAIR_STATES)
 
 
-def _require(owner: str, thing: object, names: Iterable[str]) -> None:
+def require_parts(owner: str, thing: object, names: Iterable[str]) -> None:
+    """Raise `SelfTestFailed` if `thing` lacks one of `names`."""
     missing = [name for name in names if not hasattr(thing, name)]
     if missing:
         raise SelfTestFailed(f"{owner} of this version lacks {', '.join(missing)}")

@@ -109,8 +109,10 @@ def parse_arguments(arguments: list[str] | None = None) -> WorkerSettings:
     parser.add_argument(
         "--token-file", type=Path, required=True, help="shared secret; made if missing"
     )
-    parser.add_argument("--bind", type=_address, action="append", default=[])
-    parser.add_argument("--public-address", type=_address, action="append", default=[])
+    parser.add_argument("--bind", type=_address, action="extend", nargs="+", default=[])
+    parser.add_argument(
+        "--public-address", type=_address, action="extend", nargs="+", default=[]
+    )
     parser.add_argument("--port-range", type=_port_range, default=(0, 0), metavar="LOW-HIGH")
     parser.add_argument("--gateway-timeout", type=float, default=120.0, metavar="SECONDS")
     chosen = parser.parse_args(arguments)

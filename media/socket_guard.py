@@ -31,8 +31,9 @@ class SocketGuard:
     def __enter__(self) -> Self:
         directory = self._socket_path.parent
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if stat.S_IMODE(directory.stat().st_mode) & 0o077:
-            raise UnsafeFile("the directory of the socket must have mode 0700")
+        # The socket and the token are 0600; who could write here could replace them.
+        if stat.S_IMODE(directory.stat().st_mode) & 0o022:
+            raise UnsafeFile("the directory of the socket must be writable by us alone")
         self._descriptor = os.open(
             self._lock_path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600
         )

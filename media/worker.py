@@ -1,6 +1,7 @@
 """The worker: constructs and wires every part, serves, and ends cleanly."""
 
 import asyncio
+import platform
 import signal
 import uuid
 from collections.abc import Callable
@@ -66,6 +67,7 @@ async def serve(settings: WorkerSettings, *, token: str, comfort: ComfortNoise) 
 def _context(
     settings: WorkerSettings, poller: PortPoller, relay: PythonRelay, buffer: PacketBuffer
 ) -> WorkerContext:
+    path = settings.socket_path.absolute()
     events = EventLog(settings.events_max)
     switchboard = Switchboard(
         endpoints=EndpointFactory(
@@ -87,7 +89,7 @@ def _context(
     )
     return WorkerContext(
         settings=settings,
-        worker_id=f"{settings.socket_path.stem}-{uuid.uuid4().hex[:8]}",
+        worker_id=uuid.uuid5(uuid.NAMESPACE_URL, f"{platform.node()}{path}").hex,
         boot_id=uuid.uuid4().hex,
         switchboard=switchboard,
         events=events,

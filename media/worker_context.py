@@ -15,6 +15,7 @@ class WorkerContext:
 
     settings: WorkerSettings
     worker_id: str
+    """The same for every process that serves this socket on this host."""
     boot_id: str
     """Changes with every start of the process."""
     switchboard: Switchboard

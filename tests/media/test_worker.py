@@ -389,11 +389,11 @@ def test_a_token_that_others_can_read_is_refused(tmp_path: Path) -> None:
     assert "secret" not in result.stderr
 
 
-def test_a_directory_that_others_can_enter_is_refused(tmp_path: Path) -> None:
-    tmp_path.chmod(0o755)
+def test_a_directory_that_others_can_write_to_is_refused(tmp_path: Path) -> None:
+    tmp_path.chmod(0o777)
     result = second_worker(tmp_path)
     assert result.returncode == 2
-    assert "0700" in result.stderr
+    assert "us alone" in result.stderr
 
 
 async def test_sigterm_closes_legs_and_leaves_nothing_behind() -> None:

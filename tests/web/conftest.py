@@ -73,7 +73,9 @@ async def open_page(browser: Browser, gateway: FakeGateway) -> AsyncIterator[Ope
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.on(
             "console",
-            lambda m: complaints.append(m.text) if "Content Security Policy" in m.text else None,
+            lambda m: (
+                complaints.append(m.text) if "Content Security Policy" in m.text else None
+            ),
         )
         return page
 

@@ -22,7 +22,7 @@ POLICY = (
     "connect-src 'self'; img-src 'self' data: blob:; media-src 'self' data: blob:; "
     "worker-src 'self' blob:; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 )
-BODY = web.RequestKey("body", Any)  # type: ignore[arg-type]
+BODY = web.RequestKey("body", dict[str, Any])
 NUMBERS = [
     {"id": "n1", "display": "+62 21 5550 0100"},
     {"id": "n2", "display": "+62 21 5550 0200"},
@@ -53,6 +53,7 @@ class FakeGateway:
         self.requests: list[tuple[str, str, Json | None]] = []
         self.idempotency_keys: list[str] = []
         self.legs_blocked = False
+        self.forbid_trace = False
         self.alive_count = 0
         self.numbers = NUMBERS
         self.leg_gate = asyncio.Event()
@@ -208,7 +209,7 @@ class FakeGateway:
         is_api = request.path.startswith("/api/")
         if is_api and not request.path.endswith("/events"):
             body = await request.json() if request.can_read_body else None
-            request[BODY] = body
+            request[BODY] = body or {}
             self.requests.append((request.method, request.path, body))
             word = request.path.rsplit("/", 1)[1]
             if self.refusals.get(word) and request.method != "GET":

@@ -115,13 +115,15 @@ class Routes:
         return web.json_response(call) if call else problem("not_found", 404)
 
     async def trace(self, request: web.Request) -> web.Response:
+        if self.gateway.forbid_trace:
+            return problem("forbidden", 403)
         lines = self.gateway.traces.get(request.match_info["id"], [])
         return web.json_response({"lines": lines})
 
     async def act(self, request: web.Request) -> web.Response:
         gateway, deed = self.gateway, request.match_info["deed"]
         call = gateway.calls[request.match_info["id"]]
-        body = request[BODY] or {}
+        body = request[BODY]
         if call["state"] == "ended":
             return problem("call_ended", 409)
         if deed in {"answer", "reattach"}:

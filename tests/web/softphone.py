@@ -1,7 +1,8 @@
 """What a person does with the softphone, as steps that any browser test may use.
 
-All steps act on roles and names as a person (or a screen reader) perceives them, in English; open
-pages with `context_for` so that the language is set. No step waits longer than `PATIENCE_MS`.
+All steps act on roles and names as a person (or a screen reader) perceives them, in English;
+open pages with `context_for` so that the language is set. No step waits longer than
+`PATIENCE_MS`.
 """
 
 import re
@@ -58,7 +59,7 @@ async def choose_plain_microphone(page: Page) -> None:
     await open_page(page, "Settings")
     processing = page.get_by_role("group", name="Microphone processing")
     for name in ("Echo cancellation", "Noise suppression", "Automatic volume"):
-        await processing.get_by_role("switch", name=name).uncheck(force=True)
+        await processing.get_by_role("switch", name=name).uncheck()
     await open_page(page, "Phone")
 
 
@@ -75,7 +76,7 @@ async def go_ready(page: Page) -> None:
 
 
 async def go_away(page: Page) -> None:
-    await page.get_by_role("button", name="Go away").click()
+    await page.get_by_role("button", name="Set to away").click()
     await expect_status(page, "Not ready")
 
 
@@ -144,7 +145,9 @@ async def resume_from_hold(page: Page) -> None:
 
 async def hang_up(page: Page) -> None:
     """End the call (or cancel it while it rings there)."""
-    button = current_call(page).get_by_role("button", name=re.compile("^(Hang up|Cancel call)$"))
+    button = current_call(page).get_by_role(
+        "button", name=re.compile("^(Hang up|Cancel call)$")
+    )
     await button.click()
     await expect(current_call(page)).to_have_count(0)
 

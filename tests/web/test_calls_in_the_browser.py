@@ -90,9 +90,7 @@ async def test_a_muted_agent_who_talks_is_told(
     await browser.close()
 
 
-async def test_hold_is_asked_of_the_gateway_and_shown(
-    page: Page, gateway: FakeGateway
-) -> None:
+async def test_hold_is_asked_of_the_gateway_and_shown(page: Page, gateway: FakeGateway) -> None:
     call_id = await talk(page, gateway)
     await softphone.hold(page)
     assert gateway.calls[call_id]["held"] is True

@@ -41,7 +41,9 @@ async def test_the_offer_has_one_audio_line_both_ways_and_complete_candidates(
     page: Page, gateway: FakeGateway
 ) -> None:
     await softphone.go_ready(page)
-    (offer,) = [body["offer"] for _, path, body in gateway.requests if path.endswith("-legs") and body]
+    (offer,) = [
+        body["offer"] for _, path, body in gateway.requests if path.endswith("-legs") and body
+    ]
     assert offer.count("m=audio") == 1
     assert offer.count("m=application") == 1
     assert offer.count("m=") == 2

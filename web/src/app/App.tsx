@@ -7,7 +7,7 @@ import { PhoneContext } from "../phone/context";
 import type { Phone } from "../phone/phone";
 import { Boundary } from "./Boundary";
 import { Gate } from "./Gate";
-import { theme } from "./theme";
+import { cssVariables, theme } from "./theme";
 
 const RETRIES_MAX = 2;
 
@@ -26,7 +26,11 @@ const queries = new QueryClient({
 
 export function App({ phone }: { phone: Phone }) {
   return (
-    <MantineProvider theme={theme} defaultColorScheme="auto">
+    <MantineProvider
+      theme={theme}
+      cssVariablesResolver={cssVariables}
+      defaultColorScheme="auto"
+    >
       <QueryClientProvider client={queries}>
         <PhoneContext value={phone}>
           <Boundary>

@@ -1,6 +1,11 @@
 /** Colours and defaults of the design. Every pair of text and ground keeps WCAG 2.2 AA. */
 
-import { createTheme, type MantineColorsTuple } from "@mantine/core";
+import {
+  Alert,
+  type CSSVariablesResolver,
+  createTheme,
+  type MantineColorsTuple,
+} from "@mantine/core";
 
 const brand: MantineColorsTuple = [
   "#e5f7f4",
@@ -15,6 +20,14 @@ const brand: MantineColorsTuple = [
   "#04564a",
 ];
 
+/** Our own tones: quiet grounds that keep their contrast in both appearances. */
+const tones: Readonly<Record<string, string>> = {
+  red: "var(--bad)",
+  orange: "var(--warn)",
+  yellow: "var(--warn)",
+  blue: "var(--note)",
+};
+
 export const theme = createTheme({
   primaryColor: "brand",
   primaryShade: { light: 7, dark: 7 },
@@ -24,8 +37,29 @@ export const theme = createTheme({
   respectReducedMotion: true,
   fontFamily:
     'Inter, "Segoe UI Variable Text", "Segoe UI", system-ui, -apple-system, Roboto, "Noto Sans", "Liberation Sans", sans-serif',
+  components: {
+    Alert: Alert.extend({
+      vars: (_theme, { color }) => {
+        const tone = tones[color ?? "blue"] ?? "var(--note)";
+        return {
+          root: {
+            "--alert-bg": `color-mix(in srgb, ${tone} 9%, var(--panel))`,
+            "--alert-bd": `1px solid color-mix(in srgb, ${tone} 38%, var(--panel))`,
+            "--alert-color": tone,
+          },
+        };
+      },
+    }),
+  },
   headings: {
     fontWeight: "650",
     sizes: { h1: { fontSize: "1.5rem" }, h2: { fontSize: "1.05rem" } },
   },
+});
+
+/** Mantine's own dimmed text is too faint for WCAG AA on our panels. */
+export const cssVariables: CSSVariablesResolver = () => ({
+  variables: {},
+  light: { "--mantine-color-dimmed": "var(--quiet)" },
+  dark: { "--mantine-color-dimmed": "var(--quiet)" },
 });

@@ -102,6 +102,13 @@ function Row({ line, hasFields }: { line: TraceLine; hasFields: boolean }) {
         {formatOffset(line.offset_ms)}
       </time>
       <span className={classes.lanes} data-source={line.source}>
+        {lanes.map((lane) => (
+          <span
+            key={lane}
+            className={classes.rail}
+            style={{ left: `${placeOf({ from: lane, to: lane }).left}%` }}
+          />
+        ))}
         <span
           className={width === 0 ? classes.dot : classes.arrow}
           data-leftward={isLeftward || undefined}

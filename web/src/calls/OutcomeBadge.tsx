@@ -8,17 +8,17 @@ import { outcomeText } from "../ui/names";
 const colors: Record<Outcome, string> = {
   completed: "green",
   missed: "red",
-  declined: "gray",
+  declined: "gray.5",
   rejected: "orange",
   unanswered: "orange",
-  cancelled: "gray",
+  cancelled: "gray.5",
   failed: "red",
 };
 
 export function OutcomeBadge({ outcome }: { outcome: Outcome | null }) {
   const { t } = useTranslation();
   return (
-    <Badge variant="dot" color={outcome === null ? "gray" : colors[outcome]} tt="none">
+    <Badge variant="dot" color={outcome === null ? "gray.5" : colors[outcome]} tt="none">
       {outcomeText(outcome, t)}
     </Badge>
   );

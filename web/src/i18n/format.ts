@@ -2,6 +2,11 @@
 
 import i18next from "i18next";
 
+/** English here is read in the whole world: day before month, 24 hours. */
+function locale(): string {
+  return i18next.language === "en" ? "en-GB" : i18next.language;
+}
+
 /** `1:05`, `1:02:03`. */
 export function formatDuration(ms: number): string {
   const whole = Math.floor(ms / 1000);
@@ -23,7 +28,7 @@ export function formatOffset(ms: number): string {
 
 /** A moment in the account's time zone, on a 24 h clock. */
 export function formatMoment(iso: string, timeZone: string): string {
-  return new Intl.DateTimeFormat(i18next.language, {
+  return new Intl.DateTimeFormat(locale(), {
     dateStyle: "medium",
     timeStyle: "medium",
     hourCycle: "h23",
@@ -32,7 +37,7 @@ export function formatMoment(iso: string, timeZone: string): string {
 }
 
 export function formatPercent(fraction: number): string {
-  return new Intl.NumberFormat(i18next.language, {
+  return new Intl.NumberFormat(locale(), {
     style: "percent",
     maximumFractionDigits: 1,
   }).format(fraction);

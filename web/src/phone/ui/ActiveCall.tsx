@@ -1,6 +1,6 @@
 /** The call in progress: state, timer, controls, hints. */
 
-import { Alert, Button, Group, Paper, Stack, Text, UnstyledButton } from "@mantine/core";
+import { Alert, Box, Button, Group, Paper, Stack, Text, UnstyledButton } from "@mantine/core";
 import type { ReactNode } from "react";
 import { useTranslation } from "react-i18next";
 import type { CallView } from "../../api/types";
@@ -40,7 +40,7 @@ export function ActiveCall({ call }: { call: CallView }) {
         </Group>
         <Hints call={call} status={status} />
         <CallControls call={call} />
-        {callHere === call.id && <Meter label={t("ready.level")} />}
+        {callHere === call.id && <LabelledMeter />}
         <PersonFacts call={call} />
         {call.state === "talking" && <Quality call={call} />}
       </Stack>
@@ -55,6 +55,18 @@ function stateText(
 ): string {
   if (status === "connecting" && call.state === "talking") return t("call.connecting_sound");
   return t(`status.${status}`);
+}
+
+function LabelledMeter() {
+  const { t } = useTranslation();
+  return (
+    <Group gap="xs" wrap="nowrap" c="var(--quiet)">
+      <IconMicrophone size={18} aria-hidden />
+      <Box flex={1}>
+        <Meter label={t("ready.level")} />
+      </Box>
+    </Group>
+  );
 }
 
 /** Runs from the pick-up, on the server's clock. */

@@ -1,6 +1,6 @@
 /** The ringing or running call on pages other than the phone: small, with what matters. */
 
-import { Button, Group, Paper, Text } from "@mantine/core";
+import { Anchor, Button, Group, Paper, Text } from "@mantine/core";
 import { useTranslation } from "react-i18next";
 import { Link } from "wouter";
 import type { CallView } from "../../api/types";
@@ -35,9 +35,9 @@ function OwnCallBar({ call }: { call: CallView }) {
   return (
     <Paper component="section" withBorder className={classes.bar} aria-label={t("call.region")}>
       <div className={classes.barText}>
-        <Text fw={650} component={Link} to="/" truncate>
+        <Anchor fw={650} c="inherit" component={Link} to="/" truncate display="block">
           {nameOf(call.peer, t)}
-        </Text>
+        </Anchor>
         <Text size="sm" c="var(--quiet)">
           {t(`status.${status}`)}
         </Text>
@@ -81,9 +81,9 @@ function OfferBar({ call }: { call: CallView }) {
       aria-label={t("incoming.title")}
     >
       <div className={classes.barText}>
-        <Text fw={650} component={Link} to="/" truncate>
+        <Anchor fw={650} c="inherit" component={Link} to="/" truncate display="block">
           {nameOf(call.peer, t)}
-        </Text>
+        </Anchor>
         <Text size="sm" c="var(--quiet)">
           {t("incoming.title")} · {call.number.display}
         </Text>

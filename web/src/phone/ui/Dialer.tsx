@@ -1,7 +1,6 @@
 /** Placing a call: field, pad, number to call from. */
 
 import {
-  ActionIcon,
   Button,
   NativeSelect,
   Paper,
@@ -68,20 +67,8 @@ export function Dialer() {
             value={typed}
             onChange={(event) => write(event.currentTarget.value)}
             error={fault !== null && t(`dial.fault.${fault}`)}
-            rightSection={
-              typed !== "" && (
-                <ActionIcon
-                  variant="subtle"
-                  color="gray"
-                  aria-label={t("dial.erase")}
-                  onClick={() => write(typed.slice(0, -1))}
-                >
-                  <IconBackspace size={20} aria-hidden />
-                </ActionIcon>
-              )
-            }
           />
-          <Pad onKey={(key) => write(typed + key)} />
+          <Pad onKey={(key) => write(typed + key)} onErase={() => write(typed.slice(0, -1))} />
           <Button
             type="submit"
             size="md"
@@ -109,6 +96,7 @@ function NumberChoice({ value }: { value: string }) {
   const { numbers } = useMe();
   return (
     <NativeSelect
+      size="md"
       label={t("dial.from")}
       data={numbers.map(({ id, display }) => ({ value: id, label: display }))}
       value={value}
@@ -117,7 +105,12 @@ function NumberChoice({ value }: { value: string }) {
   );
 }
 
-function Pad({ onKey }: { onKey: (key: string) => void }) {
+interface PadProps {
+  onKey: (key: string) => void;
+  onErase: () => void;
+}
+
+function Pad({ onKey, onErase }: PadProps) {
   const { t } = useTranslation();
   return (
     <SimpleGrid cols={3} spacing={6} role="group" aria-label={t("dial.pad")}>
@@ -132,6 +125,14 @@ function Pad({ onKey }: { onKey: (key: string) => void }) {
           {key}
         </UnstyledButton>
       ))}
+      <UnstyledButton
+        type="button"
+        className={classes.key}
+        aria-label={t("dial.erase")}
+        onClick={onErase}
+      >
+        <IconBackspace size={22} aria-hidden />
+      </UnstyledButton>
     </SimpleGrid>
   );
 }

@@ -1,6 +1,6 @@
 /** How the last call went, until dismissed or the next one. */
 
-import { CloseButton, Group, Paper, Stack, Text } from "@mantine/core";
+import { Anchor, CloseButton, Group, Paper, Stack, Text } from "@mantine/core";
 import { useTranslation } from "react-i18next";
 import { Link } from "wouter";
 import { Refused } from "../../api/client";
@@ -29,7 +29,9 @@ export function EndedCall({ call }: { call: CallView }) {
         </Group>
         <Text size="sm">
           {nameOf(call.peer, t)} · {outcomeText(call.outcome, t)} ·{" "}
-          <Link to={`/calls/${call.id}`}>{t("call.open")}</Link>
+          <Anchor component={Link} to={`/calls/${call.id}`} inherit underline="always">
+            {t("call.open")}
+          </Anchor>
         </Text>
         {call.problem && (
           <Problem

@@ -10,8 +10,8 @@ const colors: Record<PresenceState, string> = {
   available: "green",
   busy: "blue",
   ringing: "orange",
-  away: "gray",
-  offline: "gray",
+  away: "gray.5",
+  offline: "gray.5",
 };
 
 export function Team() {

@@ -21,7 +21,7 @@ from gateway.core.call.events import (
 )
 from gateway.core.call.machine import step
 from gateway.core.call.resume import Resumption, resumption
-from gateway.core.errors import NotOwner, Refused, StoreDown, VersionConflict
+from gateway.core.errors import NotOwner, Refused, VersionConflict
 from gateway.core.ids import CallId, CommandId, InboxId
 from gateway.ports.calls import PendingCommand
 from gateway.runtime.alarms import Alarms
@@ -36,9 +36,6 @@ from gateway.runtime.tasks import Tasks
 from gateway.runtime.world import NodeLife, RuntimeLimits, World
 
 _log = structlog.get_logger(__name__)
-
-FLUSH_PAUSE_S = 0.5
-"""Between tries to write what a call did on credit."""
 
 Ordered = Sequence[tuple[CommandId, Command]]
 
@@ -70,8 +67,8 @@ class CallActor:
             parts.tasks, self._carry_out_one, done=self._command_done, crashed=self.crash
         )
         self._open: set[CommandId] = set()
-        self._unfinished: list[CommandId] = []
-        self._is_nudging = False
+        self._is_settling = False
+        self._lost: VersionConflict | NotOwner | None = None
         self._is_closed = False
         self._is_crashed = False
 
@@ -181,14 +178,18 @@ class CallActor:
             letter.answer(ActorGone("the call's actor failed"))
 
     async def _work(self, letter: Letter) -> None:
+        if self._lost is not None:
+            raise self._lost
         if letter.finishes is not None:
             self._open.discard(letter.finishes)
-            self._unfinished.append(letter.finishes)
-        if letter.event is not None:
-            await self._step(letter.event, letter)
-        elif self._commits.is_behind and not await self._commits.flush():
-            self._catch_up_later()
-        await self._finish()
+        try:
+            if letter.event is not None:
+                await self._step(letter.event, letter)
+        finally:
+            # Only now: a command stays pending until its result is committed.
+            if letter.finishes is not None:
+                self._commits.finish(letter.finishes)
+        self._settle_beside()
 
     async def _step(self, event: Event, letter: Letter) -> None:
         before = self.call
@@ -208,10 +209,9 @@ class CallActor:
     async def _note_no_news(self, told: Told, letter: Letter, now: float) -> None:
         self._parts.trace.note(line_of(told, now))
         if letter.inbox_id is not None:
-            try:
-                await self._parts.world.inbox.done(letter.inbox_id, note="no news")
-            except StoreDown:
-                return  # The row comes again, and is no news again.
+            # A row that cannot be closed now comes again, and is no news again.
+            row_done = self._parts.world.inbox.done(letter.inbox_id, note="no news")
+            await self._commits.is_served(row_done)
 
     async def _commit(self, told: Told, letter: Letter, now: float) -> None:
         parts = self._parts
@@ -227,8 +227,6 @@ class CallActor:
         self._stored = stored
         self._submit(ordered, is_durable=is_durable)
         self._alarms.set(told.after.deadlines)
-        if not is_durable:
-            self._catch_up_later()
         parts.changed(self, told.before)
 
     # --- commands ------------------------------------------------------------------------
@@ -254,31 +252,26 @@ class CallActor:
         if not self._is_closed:
             self._mailbox.put_own(Letter(DeadlinePassed(deadline)))
 
-    async def _finish(self) -> None:
-        """Tell the store which commands are done, once their results are committed."""
-        while self._unfinished and not self._commits.is_behind:
-            try:
-                await self._parts.world.calls.finish(self._unfinished[0])
-            except StoreDown:
-                self._catch_up_later()
-                return
-            del self._unfinished[0]
+    def _settle_beside(self) -> None:
+        """Let the store catch up without making anybody wait."""
+        if not self._is_settling and not self._commits.is_settled:
+            self._is_settling = True
+            self._parts.tasks.spawn(self._settle(), name="settle", on_crash=self.crash)
 
-    def _catch_up_later(self) -> None:
-        if not self._is_nudging:
-            self._is_nudging = True
-            self._parts.tasks.spawn(self._nudge(), name="catch up", on_crash=self.crash)
-
-    async def _nudge(self) -> None:
-        await self._parts.world.clock.sleep(FLUSH_PAUSE_S)
-        self._is_nudging = False
+    async def _settle(self) -> None:
+        try:
+            await self._commits.settle()
+        except (VersionConflict, NotOwner) as lost:
+            self._lost = lost
+        finally:
+            self._is_settling = False
         if not self._is_closed:
             self._mailbox.put_own(Letter())
 
     # --- the end -------------------------------------------------------------------------
 
     def _retire_if_done(self) -> None:
-        is_idle = not (self._open or self._unfinished or self._commits.is_behind)
+        is_idle = not self._open and self._commits.is_settled
         if not self._is_closed and self.call.is_ended and is_idle and self._mailbox.is_empty:
             self._close()
 

@@ -1,5 +1,6 @@
 """The one place that acts on a call's behalf. What fails comes back as an event."""
 
+import asyncio
 from typing import assert_never
 
 import structlog
@@ -59,6 +60,8 @@ END_PAUSES_S = (2.0, 5.0, 15.0)
 
 Meta bills until it is told; it ends a call without media by itself after 30 s.
 """
+NUMBER_WAIT_S = 1.0
+"""How long the store may take to tell a number's present token."""
 NUMBER_PAUSES_S = (0.5, 1.0, 2.0)
 """Pauses before the store is asked again for a number that was never used in this life."""
 
@@ -191,8 +194,9 @@ class CarryOut:
         """Return the number with its present token; the last known one if the store is down."""
         for pause_s in (*NUMBER_PAUSES_S, None):
             try:
-                number = await self._world.directory.number(phone_number_id)
-            except StoreDown:
+                async with asyncio.timeout(NUMBER_WAIT_S):
+                    number = await self._world.directory.number(phone_number_id)
+            except (StoreDown, TimeoutError):
                 number = self._numbers.get(phone_number_id)
                 if number is None and pause_s is not None:
                     await self._world.clock.sleep(pause_s)

@@ -1,19 +1,20 @@
 """Steps of one call on their way into the store, in order.
 
 The rule: a step is durable before it is carried out. The exception, for the call's sake: a
-store that stays down longer than a little patience must not keep people from hanging up. Then
-steps go on *on credit*: they wait here, in order and bounded, and are written first thing when
-the store is back. Only orders that may be repeated go out on credit; `connect` never does.
+store that stays away longer than a little patience must not keep people from hanging up. Then
+steps go on *on credit*: they wait here, in order and bounded, and are written as soon as the
+store is back. Only orders that may be repeated go out on credit; `connect` never does.
 """
 
+import asyncio
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
 
 import structlog
 
 from gateway.core.errors import StoreDown, VersionConflict
-from gateway.core.ids import InboxId
+from gateway.core.ids import CommandId, InboxId
 from gateway.ports.calls import CallRow, CallStore, PendingCommand, TraceLine
 from gateway.ports.clock import Clock
 from gateway.runtime.world import RuntimeLimits
@@ -34,49 +35,77 @@ class Step:
 
 
 class Commits:
-    """One call's way into the store."""
+    """One call's way into the store. `put` and `settle` may run side by side."""
 
     def __init__(self, store: CallStore, clock: Clock, limits: RuntimeLimits) -> None:
         self._store = store
         self._clock = clock
         self._limits = limits
         self._backlog: deque[Step] = deque()
+        self._finished: deque[CommandId] = deque()
+        self._has_room = asyncio.Event()
 
     @property
-    def is_behind(self) -> bool:
-        """Whether steps wait for the store."""
-        return bool(self._backlog)
+    def is_settled(self) -> bool:
+        """Whether the store knows everything."""
+        return not (self._backlog or self._finished)
 
     async def put(self, step: Step) -> bool:
-        """Store a step; False if it had to go on credit.
+        """Store a step; False if it has to wait on credit, for `settle` to write it.
 
         Raises `VersionConflict` or `NotOwner` when the call is somebody else's by now.
         """
-        was_behind = self.is_behind
-        self._backlog.append(step)
-        patience_s = 0.0 if was_behind else self._limits.store_patience_s
-        until = self._clock.monotonic() + patience_s
+        if self._backlog:
+            await self._wait_for_room()
+            self._backlog.append(step)
+            return False
+        until = self._clock.monotonic() + self._limits.store_patience_s
         pause_s = FIRST_PAUSE_S
-        while not await self.flush():
-            is_full = len(self._backlog) >= self._limits.backlog_max
-            if self._clock.monotonic() >= until and not is_full:
-                if not was_behind:
-                    _log.warning("a call goes on without the store")
+        while not await self.is_served(self._write(step)):
+            if self._clock.monotonic() >= until:
+                _log.warning("a call goes on without the store")
+                self._backlog.append(step)
                 return False
             await self._clock.sleep(pause_s)
             pause_s = min(pause_s * 2, self._limits.store_retry_max_s)
         return True
 
-    async def flush(self) -> bool:
-        """Write what waits; True when nothing does any more."""
-        while self._backlog:
-            step = self._backlog[0]
-            try:
-                await self._write(step)
-            except StoreDown:
-                return False
-            self._backlog.popleft()
+    def finish(self, command_id: CommandId) -> None:
+        """Have a command marked done, after the steps that wait now."""
+        self._finished.append(command_id)
+
+    async def settle(self) -> None:
+        """Write what waits, however long that takes. Raises as `put` does."""
+        pause_s = FIRST_PAUSE_S
+        while not self.is_settled:
+            if await self.is_served(self._write_next()):
+                pause_s = FIRST_PAUSE_S
+                continue
+            await self._clock.sleep(pause_s)
+            pause_s = min(pause_s * 2, self._limits.store_retry_max_s)
+
+    async def is_served(self, work: Awaitable[None]) -> bool:
+        """Do something with the store; False if it is down or hangs."""
+        try:
+            async with asyncio.timeout(self._limits.store_patience_s):
+                await work
+        except (StoreDown, TimeoutError):
+            return False
         return True
+
+    async def _wait_for_room(self) -> None:
+        while len(self._backlog) >= self._limits.backlog_max:
+            self._has_room.clear()
+            await self._has_room.wait()
+
+    async def _write_next(self) -> None:
+        if self._backlog:
+            await self._write(self._backlog[0])
+            self._backlog.popleft()
+            self._has_room.set()
+        else:
+            await self._store.finish(self._finished[0])
+            self._finished.popleft()
 
     async def _write(self, step: Step) -> None:
         try:

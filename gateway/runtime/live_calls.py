@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 import structlog
 
-from gateway.core.call.call import Call, LegStage
+from gateway.core.call.call import Call, LegStage, call_of_leg, legs_of
 from gateway.core.call.commands import Commands
 from gateway.core.call.events import Event
 from gateway.core.errors import NotOwner, Refused, StoreDown
@@ -86,6 +86,17 @@ class LiveCalls:
     def actor(self, call_id: CallId) -> CallActor | None:
         """Return the driver of a call, if this node drives it now."""
         return self._actors.get(call_id)
+
+    def using(self, leg_id: LegId) -> CallActor | None:
+        """Return the driver of the call that uses a leg, or is about to."""
+        whose = call_of_leg(leg_id)
+        if whose is None:
+            leg = self._legs.get(leg_id)
+            whose = None if leg is None else leg.used_by
+        if whose is not None:
+            return self._actors.get(whose)
+        # After a restart a persistent leg's tag does not tell that a call uses it.
+        return next((a for a in self._actors.values() if leg_id in legs_of(a.call)), None)
 
     def actors(self) -> Sequence[CallActor]:
         """Return all drivers."""

@@ -11,12 +11,13 @@ from gateway.core.call.events import (
     AgentLegClosed,
     AgentLegHeard,
     AgentLegUp,
+    Event,
     FoundLeg,
     MediaBack,
     WhatsAppLegClosed,
     WhatsAppLegUp,
 )
-from gateway.core.ids import AccountId, CallId, LegId
+from gateway.core.ids import AccountId, LegId
 from gateway.ports import Json
 from gateway.ports.calls import TraceLine
 from gateway.ports.live import LiveEvent
@@ -32,6 +33,7 @@ from gateway.ports.media import (
     WorkerBack,
 )
 from gateway.runtime.agent_legs import AgentLegs, KnownLeg
+from gateway.runtime.call_actor import CallActor
 from gateway.runtime.call_trace import TraceBook
 from gateway.runtime.live_calls import LiveCalls
 from gateway.runtime.tasks import Tasks
@@ -179,25 +181,27 @@ class MediaNews:
                 assert_never(event)
 
     def _up(self, event: LegUp) -> None:
-        actor = self._calls.actor(call_of_leg(event.leg_id) or CallId(""))
-        if actor is not None:
-            actor.post(WhatsAppLegUp(event.leg_id))
-        elif (leg := self._legs.went_up(event.leg_id)) is not None:
-            self._post(leg, AgentLegUp(event.leg_id))
+        actor = self._calls.using(event.leg_id)
+        if call_of_leg(event.leg_id) is None:
+            self._legs.went_up(event.leg_id)
+            _post(actor, AgentLegUp(event.leg_id))
+        else:
+            _post(actor, WhatsAppLegUp(event.leg_id))
 
     def _heard(self, leg_id: LegId) -> None:
-        leg = self._legs.was_heard(leg_id)
-        if leg is not None:
-            self._post(leg, AgentLegHeard(leg_id))
+        if call_of_leg(leg_id) is None:
+            self._legs.was_heard(leg_id)
+            _post(self._calls.using(leg_id), AgentLegHeard(leg_id))
 
     def _closed(self, event: LegClosed) -> None:
         self._line(event.leg_id, event.at, "leg_closed", {"reason": event.reason})
         self._calls.qualities.forget_leg(event.leg_id)
-        actor = self._calls.actor(call_of_leg(event.leg_id) or CallId(""))
-        if actor is not None:
-            actor.post(WhatsAppLegClosed(event.leg_id, event.reason))
-        elif (leg := self._legs.was_closed(event.leg_id)) is not None:
-            self._post(leg, AgentLegClosed(event.leg_id))
+        actor = self._calls.using(event.leg_id)
+        if call_of_leg(event.leg_id) is None:
+            self._legs.was_closed(event.leg_id)
+            _post(actor, AgentLegClosed(event.leg_id))
+        else:
+            _post(actor, WhatsAppLegClosed(event.leg_id, event.reason))
 
     def _quiet(self, event: LegQuiet) -> None:
         step = "media_quiet" if event.quiet else "media_resumed"
@@ -208,32 +212,25 @@ class MediaNews:
             self._heard(event.leg_id)
 
     def _quality(self, event: LegQuality) -> None:
-        call_id = self._call_of(event.leg_id)
-        actor = None if call_id is None else self._calls.actor(call_id)
+        actor = self._calls.using(event.leg_id)
         if actor is None:
             return
         is_whatsapp = call_of_leg(event.leg_id) is not None
         if self._calls.qualities.note(event, actor.call_id, is_whatsapp=is_whatsapp):
             self._calls.publish_quality(actor)
 
-    def _post(self, leg: KnownLeg, event: AgentLegUp | AgentLegHeard | AgentLegClosed) -> None:
-        actor = None if leg.used_by is None else self._calls.actor(leg.used_by)
-        if actor is not None:
-            actor.post(event)
-
-    def _call_of(self, leg_id: LegId) -> CallId | None:
-        whose = call_of_leg(leg_id)
-        if whose is not None:
-            return whose
-        leg = self._legs.get(leg_id)
-        return None if leg is None else leg.used_by
-
     def _line(self, leg_id: LegId, at: float, step: str, fields: dict[str, Json]) -> None:
-        call_id = self._call_of(leg_id)
+        """Add a line to the trace of the call that uses, or used, the leg."""
+        actor, whose = self._calls.using(leg_id), call_of_leg(leg_id)
+        call_id = whose if actor is None else actor.call_id
         if call_id is not None:
-            side = "whatsapp" if call_of_leg(leg_id) is not None else "agent"
-            line = TraceLine(call_id, at, "media", step, {"leg": side, **fields})
-            self._trace.note(line)
+            side = "agent" if whose is None else "whatsapp"
+            self._trace.note(TraceLine(call_id, at, "media", step, {"leg": side, **fields}))
+
+
+def _post(actor: CallActor | None, event: Event) -> None:
+    if actor is not None:
+        actor.post(event)
 
 
 def _found(call: Call, legs: Iterable[LegLive]) -> tuple[FoundLeg, ...]:

@@ -37,13 +37,14 @@ def person(name: str, role: Role = Role.AGENT, account: AccountId = ACCOUNT) -> 
 class FakeStore:
     """Ports `CallStore`, `TombstoneStore` and `Inbox` in memory.
 
-    `is_down` fails everything, `loses_next_answer` writes and then fails once, `has_bug` makes
-    every save raise what nobody expects.
+    `is_down` fails everything, `hangs` answers nothing, `loses_next_answer` writes and then
+    fails once, `has_bug` makes every save raise what nobody expects.
     """
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self.is_down = False
+        self.hangs = False
         self.loses_next_answer = False
         self.has_bug = False
         self.rows: dict[CallId, CallRow] = {}
@@ -60,6 +61,8 @@ class FakeStore:
 
     async def _reach(self) -> None:
         await asyncio.sleep(0.001)
+        while self.hangs:  # noqa: ASYNC110 - a store that hangs has nothing to wake for
+            await asyncio.sleep(0.5)
         if self.is_down:
             raise StoreDown("the fake store is down")
 
@@ -237,6 +240,7 @@ class FakeDirectory:
             PhoneNumberId("2"): Number(PhoneNumberId("2"), OTHER_ACCOUNT, "w", "+1", "token"),
         }
         self.is_down = False
+        self.hangs = False
 
     def add(self, *people: Person) -> None:
         self.people |= {one.user_id: one for one in people}
@@ -248,6 +252,8 @@ class FakeDirectory:
         await asyncio.sleep(0)
         if self.is_down:
             raise StoreDown("the fake store is down")
+        if self.hangs:
+            await asyncio.sleep(10)
         return self.by_id.get(phone_number_id)
 
     async def numbers(self, account_id: AccountId) -> Sequence[Number]:

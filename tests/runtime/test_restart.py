@@ -114,6 +114,22 @@ async def test_an_agent_whose_leg_went_meanwhile_is_away() -> None:
 
 
 @in_virtual_time
+async def test_after_a_restart_a_call_still_hears_of_its_agents_leg() -> None:
+    office = Office()
+    async with office.open() as gateway:
+        [leg] = await office.ready(gateway.desk, ANI)
+        call_id = await office.talk(gateway.desk)
+    async with office.open() as gateway:
+        await asyncio.sleep(1)
+        office.worker.quality(leg, packets=100, lost=0)
+        office.worker.drop(leg, "peer_closed")
+        await asyncio.sleep(1)
+        view = await gateway.desk.one(ANI, call_id)
+    assert view.agent_away
+    assert view.quality is not None
+
+
+@in_virtual_time
 async def test_a_start_without_a_worker_looks_after_its_calls_once_one_is_there() -> None:
     office = Office()
     async with office.open() as gateway:

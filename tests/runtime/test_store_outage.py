@@ -51,6 +51,25 @@ async def test_people_can_hang_up_during_a_long_outage() -> None:
 
 
 @in_virtual_time
+async def test_a_store_that_hangs_holds_nobody_for_long() -> None:
+    office = Office()
+    async with office.open() as gateway:
+        await office.ready(gateway.desk, ANI)
+        call_id = await office.talk(gateway.desk)
+        office.store.hangs = office.directory.hangs = True
+        async with asyncio.timeout(5):
+            await gateway.desk.mute(ANI, call_id, muted=True)
+        async with asyncio.timeout(0.1):
+            await gateway.desk.hang_up(ANI, call_id)
+        await office.when(lambda: office.meta.requests[-1] == "terminate", within_s=2)
+        await asyncio.sleep(60)
+        office.store.hangs = office.directory.hangs = False
+        await asyncio.sleep(5)
+    assert office.outcome(call_id) == "completed"
+    assert office.is_clean() == []
+
+
+@in_virtual_time
 async def test_an_agents_answer_goes_through_during_an_outage() -> None:
     office = Office()
     async with office.open() as gateway:

@@ -22,6 +22,7 @@ from sqlalchemy.exc import (
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
+from gateway.adapters.sql_turns import Turns
 from gateway.core.errors import BadInput, StoreDown
 
 _log = structlog.get_logger(__name__)
@@ -65,7 +66,7 @@ class Database:
             else _postgresql_engine(self._url, self._bounds)
         )
         # SQLite has one writer: queue here in order instead of polling its lock.
-        self._writer = asyncio.Lock()
+        self._turns = Turns()
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncConnection]:
@@ -74,9 +75,10 @@ class Database:
             yield connection
 
     @asynccontextmanager
-    async def writing(self) -> AsyncIterator[AsyncConnection]:
+    async def writing(self, *, hurried: bool = False) -> AsyncIterator[AsyncConnection]:
         """Write in one transaction: committed at the end, rolled back if the block raises.
 
+        `hurried` goes first where only one can write: for what somebody outside waits for.
         Raises `StoreDown`; then nothing was written, unless the connection broke or the time
         ran out during the commit itself, which nobody can tell.
         """
@@ -85,7 +87,7 @@ class Database:
                 async with self._engine.begin() as connection:
                     yield connection
                 return
-            async with self._writer, self._engine.connect() as connection:
+            async with self._turns.turn(hurried=hurried), self._engine.connect() as connection:
                 writer = await connection.execution_options(sqlite_begin="IMMEDIATE")
                 async with writer.begin():
                     yield writer

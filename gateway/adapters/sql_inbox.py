@@ -58,7 +58,7 @@ class SqlInbox(Inbox):
         rows = [
             _as_row(item, received_at) for item in sorted(items, key=lambda one: one.dedup_key)
         ]
-        async with self._database.writing() as connection:
+        async with self._database.writing(hurried=True) as connection:
             await self._refuse_when_full(connection)
             # With RETURNING many rows go in one statement: a burst costs few round trips.
             result = await connection.execute(insert.returning(webhook_inbox.c.inbox_id), rows)

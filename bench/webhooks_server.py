@@ -121,25 +121,32 @@ async def serve_gateway(folder: Path, graph_url: str) -> None:
         runtime = await stack.enter_async_context(
             CallRuntime(world, life, RuntimeSettings(), trace)
         )
-        deps = PublicDeps(
-            desk=runtime.desk,
-            directory=foundation.directory,
-            sessions=foundation.sessions,
-            passwords=foundation.passwords,
-            login_limit=foundation.login_limit,
-            audit=foundation.audit,
-            presence=nobody,
-            bus=nobody,
-            inbox=foundation.inbox,
-            split_delivery=split_delivery,
-            wake_inbox=runtime.wake_inbox,
-            webhook_secrets=WebhookSecrets(app_secrets=[APP_SECRET], verify_token=VERIFY_TOKEN),
-            clock=clock,
-            metrics=HttpMetrics(),
-            checks={},
-            web_root=folder / "dist",
-        )
+        deps = deps_of(foundation, world, runtime, folder)
         await serve_until_told(stack, build_public_app(deps))
+
+
+def deps_of(
+    foundation: Foundation, world: World, runtime: CallRuntime, folder: Path
+) -> PublicDeps:
+    """Hand the HTTP edge what it needs."""
+    return PublicDeps(
+        desk=runtime.desk,
+        directory=foundation.directory,
+        sessions=foundation.sessions,
+        passwords=foundation.passwords,
+        login_limit=foundation.login_limit,
+        audit=foundation.audit,
+        presence=world.presence,
+        bus=world.bus,
+        inbox=foundation.inbox,
+        split_delivery=split_delivery,
+        wake_inbox=runtime.wake_inbox,
+        webhook_secrets=WebhookSecrets(app_secrets=[APP_SECRET], verify_token=VERIFY_TOKEN),
+        clock=world.clock,
+        metrics=HttpMetrics(),
+        checks={},
+        web_root=folder / "dist",
+    )
 
 
 async def add_number(foundation: Foundation) -> None:

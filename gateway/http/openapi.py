@@ -11,9 +11,10 @@ from pydantic.json_schema import models_json_schema
 
 from gateway.http import policy
 from gateway.http.cookies import SECURE_NAME
+from gateway.http.event_schemas import EVENT_MESSAGES
 from gateway.http.problems import CONTENT_TYPE
 from gateway.http.routing import API_PREFIX, Handler, Route, RouteTable, summary_of
-from gateway.http.schemas import EVENT_MESSAGES, ProblemBody
+from gateway.http.schemas import ProblemBody
 from gateway.http.shapes import Nothing
 
 API_VERSION = "1.0.0"

@@ -61,6 +61,9 @@ class Site:
     def origin(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
+    def sockets_open(self) -> int:
+        return int(self.deps.metrics.sockets._value.get())
+
     def url(self, path: str) -> str:
         return self.origin + path
 
@@ -153,7 +156,7 @@ async def site_from(
     clock, presence, bus = ShiftedClock(), LocalPresence(), LocalBus()
     desk = TinyDesk(presence)
     woken: list[None] = []
-    sessions = SqlSessions(database, changes.pop("session_bounds", None))
+    sessions = changes.pop("sessions_of", SqlSessions)(database)
     parts: dict[str, Any] = {
         "desk": desk,
         "directory": SqlDirectory(database, KEYS),

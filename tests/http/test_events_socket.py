@@ -3,15 +3,15 @@
 import asyncio
 import dataclasses
 import json
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Collection
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 from aiohttp import ClientWebSocketResponse, WSMsgType, WSServerHandshakeError
 
-from gateway.adapters.sql_sessions import SessionBounds
+from gateway.adapters.sql_sessions import SessionBounds, SqlSessions
 from gateway.core.errors import StoreDown
 from gateway.core.ids import UserId
 from gateway.http import events_socket, socket_register
@@ -270,47 +270,63 @@ async def test_a_browser_that_reads_too_slowly_is_cut_off(site: Site) -> None:
         assert code in {4429, 1006}, "by the close frame, or cut off where even that is stuck"
 
 
+class CountedSessions(SqlSessions):
+    """Sessions that tell how often the watch over the sockets has looked at them."""
+
+    looks = 0
+
+    async def ended(self, session_ids: Collection[str], *, now: float) -> frozenset[str]:
+        self.looks += 1
+        return await super().ended(session_ids, now=now)
+
+
 async def test_nobody_is_signed_out_in_the_middle_of_a_call(
     template: Template, tmp_path: Path
 ) -> None:
+    limits = HttpLimits(alive_within_s=100_000)
     bounds = SessionBounds(idle_max_s=200, age_max_s=300)
-    async with site_from(template, tmp_path, session_bounds=bounds) as site:
+    async with site_from(
+        template, tmp_path, limits=limits, sessions_of=lambda db: CountedSessions(db, bounds)
+    ) as site:
         person = site.people[Role.AGENT]
         own = a_view(CALL, state="talking", agent=AgentView(person.user_id, person.name))
         site.desk.add(site.account.account_id, own)
         async with watching(site, Role.AGENT) as (talking, _), browser_of(site) as idle:
             await idle.sign_in(Role.AGENT)
-            await let_pass(site, talking, 900)
+            await let_pass(site, 900)
             async with await idle.ask("GET", "/me") as response:
                 assert response.status == 401
             over = dataclasses.replace(own, state="ended", version=9)
             news(site, over, (person.user_id,))
             assert (await talking.receive_json())["call"]["state"] == "ended"
             code = asyncio.create_task(closing_code(talking))
-            await let_pass(site, talking, 400)
+            await let_pass(site, 400)
             assert await code == 4401
 
 
-async def let_pass(site: Site, socket: ClientWebSocketResponse, seconds: float) -> None:
-    """Let time pass for a browser that goes on saying that it is there."""
-    for _ in range(int(seconds / 10)):
-        if socket.closed:
-            return
-        site.clock.shift_s += 10
-        with suppress(ConnectionError):
-            await socket.send_json({"type": "alive"})
-        await asyncio.sleep(0.03)  # The watch ticks every 20 ms here.
+async def let_pass(site: Site, seconds: float) -> None:
+    """Let time pass in steps, each seen whole by the watch over the sockets."""
+    sessions = site.deps.sessions
+    assert isinstance(sessions, CountedSessions)
+    for _ in range(int(seconds / 20)):
+        site.clock.shift_s += 20
+        looks = sessions.looks
+        while sessions.looks < looks + 2 and site.sockets_open():  # noqa: ASYNC110 - the server's own time
+            await asyncio.sleep(0.005)
 
 
 async def test_without_the_store_open_windows_stay_open(site: Site) -> None:
     async with watching(site, Role.AGENT) as (socket, _):
-        await site.database.close()
+        looks = 0
 
         async def down(*_: object, **__: object) -> frozenset[str]:
+            nonlocal looks
+            looks += 1
             raise StoreDown("gone")
 
         site.deps.sessions.ended = down  # type: ignore[method-assign]
-        await asyncio.sleep(0.2)
+        while looks < 3:  # noqa: ASYNC110 - the server's own time
+            await asyncio.sleep(0.005)
         site.bus.publish(LiveEvent(site.account.account_id, "notice", {"code": "store_down"}))
         assert (await socket.receive_json())["code"] == "store_down"
 

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 import structlog
 
-from gateway.core.call.call import Call, LegStage, call_of_leg, legs_of
+from gateway.core.call.call import Call, LegStage, State, call_of_leg, legs_of
 from gateway.core.call.commands import Commands
 from gateway.core.call.events import Event
 from gateway.core.errors import NotOwner, Refused, StoreDown
@@ -135,6 +135,12 @@ class LiveCalls:
                 return actor.call_id
         return None
 
+    def busy_users(self) -> frozenset[UserId]:
+        """Return everybody for whom `busy_with` names a call."""
+        live = (actor.call for actor in self._actors.values() if not actor.call.is_ended)
+        talking = (call.agent.user_id for call in live if call.agent is not None)
+        return frozenset((*self._reserved, *talking))
+
     @contextmanager
     def reserve(self, user_id: UserId, call_id: CallId) -> Iterator[None]:
         """Keep an agent for one call while they get into it. Raises `Refused("agent_busy")`.
@@ -245,7 +251,8 @@ class LiveCalls:
         if call.wacid is not None and before.wacid is None:
             self._learned(actor, call.wacid)
         self._publish(actor, before)
-        self._poke(actor)
+        if _people_in(call) != _people_in(before):
+            self._poke(actor)
 
     def _learned(self, actor: CallActor, wacid: Wacid) -> None:
         """Meta's id became known; its end may have come earlier and left a tombstone."""
@@ -319,3 +326,8 @@ class LiveCalls:
                 audience=tuple(sorted(seen_by(actor.call))),
             )
         )
+
+
+def _people_in(call: Call) -> tuple[State, frozenset[UserId]]:
+    """Return what presence and routing have to know of a call."""
+    return call.state, seen_by(call)

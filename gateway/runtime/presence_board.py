@@ -104,11 +104,12 @@ class PresenceBoard:
         self._forget(account_id)
 
     def _free(self, present: Iterable[AgentPresence]) -> tuple[UserId, ...]:
+        busy = self._calls.busy_users()
         return free_agents(
             Candidate(
                 agent.user_id,
                 is_available=agent.availability is Availability.AVAILABLE,
-                is_busy=self._calls.busy_with(agent.user_id) is not None,
+                is_busy=agent.user_id in busy,
             )
             for agent in present
         )
@@ -123,6 +124,7 @@ class PresenceBoard:
     async def _states(
         self, account_id: AccountId, present: Iterable[AgentPresence]
     ) -> dict[UserId, PersonState]:
+        busy = self._calls.busy_users()
         rung = {u for actor in self._calls.of_account(account_id) for u in actor.call.offered}
         chosen = {agent.user_id: agent.availability for agent in present}
         for actor in self._calls.of_account(account_id):
@@ -130,7 +132,7 @@ class PresenceBoard:
                 chosen.setdefault(actor.call.agent.user_id, Availability.AWAY)
         states = {}
         for user_id, availability in chosen.items():
-            if self._calls.busy_with(user_id) is not None:
+            if user_id in busy:
                 state = "busy"
             elif user_id in rung:
                 state = "ringing"

@@ -340,6 +340,14 @@ def test_while_the_media_worker_is_away_the_call_rings_on_and_asks_again() -> No
     assert walk.tell(WhatsAppLegMade(again, "late")).given() == (PreAccept(WACID, "late"),)
 
 
+def test_a_call_missed_for_want_of_a_media_worker_says_so() -> None:
+    away = MediaFailed(AnswerWhatsApp(W1, "meta-offer"), "media_away", "no worker")
+    walk = ringing().tell(away).pass_deadline(DeadlineKind.RING)
+    assert ended(walk) == (State.ENDED, Outcome.MISSED)
+    assert walk.call.end.problem is not None
+    assert walk.call.end.problem.code == "media_away"
+
+
 @pytest.mark.parametrize(
     ("reason", "outcome"),
     [("peer_closed", Outcome.MISSED), ("connect_timeout", Outcome.FAILED)],

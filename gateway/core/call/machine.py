@@ -168,9 +168,11 @@ def _deadline(call: Call, deadline: Deadline, now: float) -> Stepped:  # noqa: P
         return call, ()
     call = without_deadlines(call, deadline.kind)
     match deadline.kind:
+        case DeadlineKind.RING if call.state is State.RINGING:
+            has_leg = call.whatsapp.local_sdp is not None
+            return end(call, now, Outcome.MISSED, None if has_leg else problems.MEDIA_AWAY)
         case DeadlineKind.RING:
-            is_inbound = call.state is State.RINGING
-            return end(call, now, Outcome.MISSED if is_inbound else Outcome.UNANSWERED)
+            return end(call, now, Outcome.UNANSWERED)
         case DeadlineKind.CLAIM if call.state is State.CONNECTING:
             return agents.unclaim(call, problems.LEG_NOT_READY, now)
         case DeadlineKind.CLAIM:

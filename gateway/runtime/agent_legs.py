@@ -158,10 +158,6 @@ class AgentLegs:
         """The leg is gone; returns what was known of it."""
         return self._legs.pop(leg_id, None)
 
-    def accounts(self) -> frozenset[AccountId]:
-        """Return whose agents have legs here."""
-        return frozenset(leg.account_id for leg in self._legs.values())
-
     def get(self, leg_id: LegId) -> KnownLeg | None:
         """Return what is known of a leg."""
         return self._legs.get(leg_id)

@@ -11,12 +11,17 @@ from gateway.runtime.call_trace import TraceBook
 from gateway.runtime.inbox_work import InboxWork
 from gateway.runtime.live_calls import LiveCalls
 from gateway.runtime.media_news import MediaNews
+from gateway.runtime.notices import Notices
 from gateway.runtime.presence_board import PresenceBoard
 from gateway.runtime.recovery import Recovery
 from gateway.runtime.tasks import Tasks
 from gateway.runtime.world import NodeLife, RuntimeSettings, World
 
 _log = structlog.get_logger(__name__)
+
+MEDIA_AWAY = (
+    "The media worker is not reachable. Calls that go on may still talk; new ones wait."
+)
 
 
 class CallRuntime:
@@ -40,7 +45,10 @@ class CallRuntime:
         self._board = PresenceBoard(
             world, self._calls, self._tasks, poll_s=limits.presence_poll_s
         )
-        self._inbox = InboxWork(world, settings, self._calls, self._board, self._tasks)
+        self._notices = Notices(world.bus, self._board.accounts)
+        self._inbox = InboxWork(
+            world, settings, self._calls, self._board, self._notices, self._tasks
+        )
         self._recovery = Recovery(world, life, self._calls, self._media)
         self.desk = CallDesk(world, self._calls, legs, self._board, settings.timing)
         """The calls as people act on them; for the HTTP handlers."""
@@ -79,7 +87,10 @@ class CallRuntime:
 
     def media_link_changed(self, is_up: bool) -> None:
         """Say that the media worker came or went; fits the engine's `on_link`."""
-        self._media.link_changed(is_up)
+        if is_up:
+            self._notices.up("media_away", "The media worker is back.")
+        else:
+            self._notices.down("media_away", "media_back", MEDIA_AWAY)
 
     @property
     def live_count(self) -> int:

@@ -51,6 +51,7 @@ from gateway.core.ids import PhoneNumberId
 from gateway.ports.accounts import Number
 from gateway.ports.live import LiveEvent
 from gateway.ports.media import LegTag
+from gateway.runtime.notices import tell_account
 from gateway.runtime.world import NodeLife, World
 
 _log = structlog.get_logger(__name__)
@@ -60,6 +61,8 @@ END_PAUSES_S = (2.0, 5.0, 15.0)
 
 Meta bills until it is told; it ends a call without media by itself after 30 s.
 """
+TOKEN_INVALID = 190
+"""Meta's code for an access token that is invalid or has expired."""
 NUMBER_WAIT_S = 1.0
 """How long the store may take to tell a number's present token."""
 NUMBER_PAUSES_S = (0.5, 1.0, 2.0)
@@ -73,6 +76,7 @@ class CarryOut:
         self._world = world
         self._epoch = life.epoch
         self._numbers: dict[PhoneNumberId, Number] = {}
+        self._refused_tokens: set[PhoneNumberId] = set()
 
     async def __call__(self, call: Call, command: Command) -> Event | None:
         """Act, and return what the machine has to know about how it went."""
@@ -153,13 +157,14 @@ class CarryOut:
     async def _connect(self, number: Number, call: Call, offer: str) -> Event:
         api, to = self._world.whatsapp, call.identity.peer
         try:
-            return Connected(
-                await api.connect(number, call_id=call.call_id, to=to, offer=offer)
-            )
+            wacid = await api.connect(number, call_id=call.call_id, to=to, offer=offer)
         except WhatsAppRefused as refusal:
+            self._token_was_refused(number, refusal)
             return MetaRefused(GraphAction.CONNECT, refusal.fault)
         except WhatsAppUnclear:
             return MetaUnclear(GraphAction.CONNECT)
+        self._token_was_taken(number)
+        return Connected(wacid)
 
     async def _answer(
         self, number: Number, call: Call, command: PreAccept | Accept
@@ -170,9 +175,11 @@ class CarryOut:
         try:
             await send(number, call_id=call.call_id, wacid=command.wacid, answer=command.answer)
         except WhatsAppRefused as refusal:
+            self._token_was_refused(number, refusal)
             return MetaRefused(action, refusal.fault)
         except WhatsAppUnclear:
             return MetaUnclear(action)
+        self._token_was_taken(number)
         return Accepted() if is_accept else None
 
     async def _end(self, number: Number, call: Call, command: Reject | Terminate) -> None:
@@ -181,7 +188,8 @@ class CarryOut:
         for pause_s in (*END_PAUSES_S, None):
             try:
                 await send(number, call_id=call.call_id, wacid=command.wacid)
-            except WhatsAppRefused:
+            except WhatsAppRefused as refusal:
+                self._token_was_refused(number, refusal)
                 _log.warning("Meta refused to end a call", call_id=call.call_id)
             except WhatsAppUnclear:
                 if pause_s is not None:
@@ -206,6 +214,20 @@ class CarryOut:
             return number
         return None
 
+    def _token_was_refused(self, number: Number, refusal: WhatsAppRefused) -> None:
+        """Tell the account, once, that Meta no longer takes the number's token."""
+        is_known = number.phone_number_id in self._refused_tokens
+        if refusal.fault.code == TOKEN_INVALID and not is_known:
+            self._refused_tokens.add(number.phone_number_id)
+            detail = f"WhatsApp does not accept the access token of {number.display}."
+            tell_account(self._world.bus, number.account_id, "token_invalid", detail)
+
+    def _token_was_taken(self, number: Number) -> None:
+        if number.phone_number_id in self._refused_tokens:
+            self._refused_tokens.discard(number.phone_number_id)
+            detail = f"WhatsApp accepts the access token of {number.display} again."
+            tell_account(self._world.bus, number.account_id, "token_back", detail)
+
     # --- people --------------------------------------------------------------------------
 
     def _tell(self, call: Call, command: TellAgent) -> None:
@@ -226,7 +248,7 @@ def _tag(call: Call) -> LegTag:
 
 def _without_number(command: GraphCommand) -> Event | None:
     """Without the number's token nothing can be asked; for Meta it was as if we were silent."""
-    fault = MetaFault(190, "the business number is not configured here")
+    fault = MetaFault(TOKEN_INVALID, "the business number is not configured here")
     match command:
         case Connect():
             return MetaRefused(GraphAction.CONNECT, fault)

@@ -20,6 +20,7 @@ from gateway.core.whatsapp import (
 )
 from gateway.ports.webhooks import InboxRow
 from gateway.runtime.live_calls import LiveCalls
+from gateway.runtime.notices import Notices
 from gateway.runtime.presence_board import PresenceBoard
 from gateway.runtime.tasks import Tasks
 from gateway.runtime.world import RuntimeSettings, World
@@ -28,6 +29,9 @@ _log = structlog.get_logger(__name__)
 
 RETRY_FIRST_S = 0.5
 """Doubles with each try: with six tries an event waits about 16 s for its call."""
+STORE_DOWN = (
+    "The database cannot be reached. Calls that go on are not affected; new ones have to wait."
+)
 LATER_KINDS = frozenset({"call_recording_available", "call_transcription_available"})
 
 
@@ -44,6 +48,7 @@ class InboxWork:
         settings: RuntimeSettings,
         calls: LiveCalls,
         board: PresenceBoard,
+        notices: Notices,
         tasks: Tasks,
     ) -> None:
         self._world = world
@@ -51,6 +56,7 @@ class InboxWork:
         self._limits = settings.limits
         self._calls = calls
         self._board = board
+        self._notices = notices
         self._tasks = tasks
         self._wake = asyncio.Event()
         self._has_more = False
@@ -73,7 +79,10 @@ class InboxWork:
             try:
                 await self._read()
             except StoreDown:
+                self._notices.down("store_down", "store_back", STORE_DOWN)
                 await self._world.clock.sleep(self._limits.inbox_poll_s)
+            else:
+                self._notices.up("store_down", "The database is back.")
 
     async def _wake_later(self) -> None:
         await self._world.clock.sleep(self._limits.inbox_poll_s)

@@ -17,7 +17,7 @@ from gateway.core.call.events import (
     WhatsAppLegClosed,
     WhatsAppLegUp,
 )
-from gateway.core.ids import AccountId, LegId
+from gateway.core.ids import LegId
 from gateway.ports import Json
 from gateway.ports.calls import TraceLine
 from gateway.ports.live import LiveEvent
@@ -97,21 +97,6 @@ class MediaNews:
         if self._snapshot is not None:
             self._close_orphans(self._snapshot.legs)
         self._may_go_on.set()
-
-    def link_changed(self, is_up: bool) -> None:
-        """Tell browsers that the worker went away, or is back; fits the engine's `on_link`."""
-        code = "media_back" if is_up else "media_away"
-        detail = (
-            "The media worker is back."
-            if is_up
-            else "The media worker is not reachable: calls go on, new ones cannot start."
-        )
-        accounts = {actor.call.identity.account_id for actor in self._calls.actors()}
-        for account_id in sorted(accounts | self._legs.accounts()):
-            self._tell(account_id, {"code": code, "detail": detail})
-
-    def _tell(self, account_id: AccountId, body: dict[str, Json]) -> None:
-        self._world.bus.publish(LiveEvent(account_id, "notice", body))
 
     # --- a worker is back ----------------------------------------------------------------
 

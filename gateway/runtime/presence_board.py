@@ -58,6 +58,10 @@ class PresenceBoard:
             on_crash=lambda: self._forget(account_id),
         )
 
+    def accounts(self) -> frozenset[AccountId]:
+        """Return the accounts of whoever was here since the start."""
+        return frozenset(self._shown)
+
     async def run(self) -> None:
         """Look again and again while something rings, until cancelled.
 

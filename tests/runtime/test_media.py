@@ -283,16 +283,3 @@ async def test_the_trace_tells_the_whole_story_and_no_secret() -> None:
     written = repr([line.fields for line in lines])
     for secret in ("6281200001111", "wacid", "sdp of", "meta-answer", "ani"):
         assert secret not in written
-
-
-@in_virtual_time
-async def test_browsers_hear_that_the_worker_went_and_came() -> None:
-    office = Office()
-    async with office.open() as gateway:
-        await office.ready(gateway.desk, ANI)
-        gateway.media_link_changed(False)
-        gateway.media_link_changed(True)
-    assert [e.body["code"] for e in office.bus.of_kind("notice")] == [
-        "media_away",
-        "media_back",
-    ]

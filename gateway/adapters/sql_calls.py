@@ -63,6 +63,7 @@ class SqlCalls(CallStore):
         commands: Sequence[PendingCommand] = (),
         trace: Sequence[TraceLine] = (),
         inbox_id: InboxId | None = None,
+        finished: Sequence[CommandId] = (),
     ) -> None:
         values = _columns(row)
         for fixed in ("call_id", "account_id", "created_at"):
@@ -81,6 +82,10 @@ class SqlCalls(CallStore):
             if rows_changed(result) == 0:
                 raise await _why_not_saved(connection, row)
             await self._add_all(connection, commands, trace, inbox_id)
+            if finished:
+                await connection.execute(
+                    delete(call_commands).where(call_commands.c.command_id.in_(finished))
+                )
 
     @override
     async def load(self, call_id: CallId) -> CallRow | None:

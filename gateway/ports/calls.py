@@ -109,8 +109,11 @@ class CallStore(Protocol):
         commands: Sequence[PendingCommand] = (),
         trace: Sequence[TraceLine] = (),
         inbox_id: InboxId | None = None,
+        finished: Sequence[CommandId] = (),
     ) -> None:
         """Replace the call whose stored version is `row.version - 1`, as `create` does.
+
+        The commands in `finished` are marked carried out in the same transaction.
 
         Raises `VersionConflict`, or `NotOwner` if node and epoch differ from the stored ones.
         """

@@ -181,14 +181,11 @@ class CallActor:
         if self._lost is not None:
             raise self._lost
         if letter.finishes is not None:
+            # A command stays pending until its result is committed, so both go together.
             self._open.discard(letter.finishes)
-        try:
-            if letter.event is not None:
-                await self._step(letter.event, letter)
-        finally:
-            # Only now: a command stays pending until its result is committed.
-            if letter.finishes is not None:
-                self._commits.finish(letter.finishes)
+            self._commits.finish(letter.finishes)
+        if letter.event is not None:
+            await self._step(letter.event, letter)
         self._settle_beside()
 
     async def _step(self, event: Event, letter: Letter) -> None:
@@ -271,7 +268,7 @@ class CallActor:
     # --- the end -------------------------------------------------------------------------
 
     def _retire_if_done(self) -> None:
-        is_idle = not self._open and self._commits.is_settled
+        is_idle = not (self._open or self._is_settling) and self._commits.is_settled
         if not self._is_closed and self.call.is_ended and is_idle and self._mailbox.is_empty:
             self._close()
 

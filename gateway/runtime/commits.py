@@ -9,7 +9,7 @@ store is back. Only orders that may be repeated go out on credit; `connect` neve
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import structlog
 
@@ -22,6 +22,8 @@ from gateway.runtime.world import RuntimeLimits
 _log = structlog.get_logger(__name__)
 
 FIRST_PAUSE_S = 0.05
+FINISH_PAUSE_S = 0.5
+"""So long a finished command waits for a step to go along with, before it goes alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +34,8 @@ class Step:
     commands: Sequence[PendingCommand]
     trace: Sequence[TraceLine]
     inbox_id: InboxId | None
+    finished: Sequence[CommandId] = ()
+    """Commands known to be done by now."""
 
 
 class Commits:
@@ -55,6 +59,8 @@ class Commits:
 
         Raises `VersionConflict` or `NotOwner` when the call is somebody else's by now.
         """
+        step = replace(step, finished=tuple(self._finished))
+        self._finished.clear()
         if self._backlog:
             await self._wait_for_room()
             self._backlog.append(step)
@@ -71,13 +77,18 @@ class Commits:
         return True
 
     def finish(self, command_id: CommandId) -> None:
-        """Have a command marked done, after the steps that wait now."""
+        """Have a command marked done, with the next step or else a little later.
+
+        Called before the step that its result leads to: then both are one transaction.
+        """
         self._finished.append(command_id)
 
     async def settle(self) -> None:
         """Write what waits, however long that takes. Raises as `put` does."""
         pause_s = FIRST_PAUSE_S
         while not self.is_settled:
+            if not self._backlog:
+                await self._clock.sleep(FINISH_PAUSE_S)
             if await self.is_served(self._write_next()):
                 pause_s = FIRST_PAUSE_S
                 continue
@@ -103,14 +114,23 @@ class Commits:
             await self._write(self._backlog[0])
             self._backlog.popleft()
             self._has_room.set()
-        else:
-            await self._store.finish(self._finished[0])
-            self._finished.popleft()
+            return
+        while self._finished:
+            command_id = self._finished.popleft()
+            try:
+                await self._store.finish(command_id)
+            except BaseException:
+                self._finished.appendleft(command_id)
+                raise
 
     async def _write(self, step: Step) -> None:
         try:
             await self._store.save(
-                step.row, commands=step.commands, trace=step.trace, inbox_id=step.inbox_id
+                step.row,
+                commands=step.commands,
+                trace=step.trace,
+                inbox_id=step.inbox_id,
+                finished=step.finished,
             )
         except VersionConflict:
             # The answer to an earlier try may have been lost on its way back.

@@ -13,7 +13,6 @@ from gateway.core.call.events import AgentsFree
 from gateway.core.errors import StoreDown
 from gateway.core.ids import AccountId, UserId
 from gateway.core.routing import Candidate, free_agents
-from gateway.core.whatsapp import Direction
 from gateway.ports.live import AgentPresence, Availability, LiveEvent
 from gateway.runtime.live_calls import LiveCalls
 from gateway.runtime.tasks import Tasks
@@ -121,8 +120,8 @@ class PresenceBoard:
     def _offer(self, account_id: AccountId, free: tuple[UserId, ...]) -> None:
         for actor in self._calls.of_account(account_id):
             call = actor.call
-            is_offered = call.state in {State.RINGING, State.CONNECTING}
-            if is_offered and call.direction is Direction.INBOUND and call.ringing.free != free:
+            # While one agent connects nobody waits for this; should they fail, it rings again.
+            if call.state is State.RINGING and call.ringing.free != free:
                 actor.post(AgentsFree(free))
 
     async def _states(

@@ -100,6 +100,7 @@ class FakeStore:
         commands: Sequence[PendingCommand] = (),
         trace: Sequence[TraceLine] = (),
         inbox_id: InboxId | None = None,
+        finished: Sequence[CommandId] = (),
     ) -> None:
         await self._reach()
         if self.has_bug:
@@ -110,6 +111,8 @@ class FakeStore:
         if stored.version != row.version - 1:
             raise VersionConflict("changed in between")
         self._write(row, commands, trace, inbox_id)
+        for command_id in finished:
+            self.commands.pop(command_id, None)
         if self.loses_next_answer:
             self.loses_next_answer = False
             raise StoreDown("the answer was lost")

@@ -204,7 +204,9 @@ class CallActor:
         letter.answer(self.call)
 
     async def _note_no_news(self, told: Told, letter: Letter, now: float) -> None:
-        self._parts.trace.note(line_of(told, now))
+        line = line_of(told, now)
+        if line.source != "media":  # What the worker tells is in the trace already.
+            self._parts.trace.note(line)
         if letter.inbox_id is not None:
             # A row that cannot be closed now comes again, and is no news again.
             row_done = self._parts.world.inbox.done(letter.inbox_id, note="no news")

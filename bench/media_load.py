@@ -8,6 +8,7 @@ reads what comes back with the kernel's arrival stamps.
 import argparse
 import asyncio
 import json
+import os
 import select
 import socket
 import struct
@@ -123,7 +124,7 @@ async def connect_leg(
     terms = accept_answer(answer, "client")
     secured = await transport.connect(terms.remote, terms.role)
     return LoadLeg(
-        sock=secured.path.port.sock,
+        sock=socket.socket(fileno=os.dup(secured.path.port.fileno)),
         remote=secured.path.remote,
         sender=SrtpContext(buffer, secured.keys, receiving=False),
         receiver=SrtpContext(buffer, secured.keys, receiving=True),

@@ -43,7 +43,6 @@ class Egress:
     """The sending half of a stream."""
 
     __slots__ = (
-        "_address",
         "_base_at",
         "_base_timestamp",
         "_buffer",
@@ -117,8 +116,7 @@ class Egress:
         self._sequence_shift = 0
         self._timestamp_shift = 0
         self._event: tuple[int, int, int] | None = None
-        self._address: tuple[str, int] | None = None
-        self._send_datagram: Callable[[Any, Any], int] | None = None
+        self._send_datagram: Callable[[Any], int] | None = None
 
     @property
     def ssrc(self) -> int:
@@ -127,8 +125,7 @@ class Egress:
 
     def use_path(self, path: Path) -> None:
         """Send from the path's port to its remote address from here on."""
-        self._send_datagram = path.port.sock.sendto
-        self._address = path.remote
+        self._send_datagram = path.port.sender_to(path.remote)
 
     def leave(self, source: int) -> None:
         """The relayed source has ended or was parted; comfort takes its next frame."""
@@ -148,7 +145,7 @@ class Egress:
         """Send an already protected packet on the path."""
         if self._send_datagram is not None:
             try:
-                self._send_datagram(packet, self._address)
+                self._send_datagram(packet)
             except OSError:
                 self._drops["send_error"] += 1
 
@@ -302,7 +299,7 @@ class Egress:
             self._drops["protect_error"] += 1
             return
         try:
-            self._send_datagram(self._view[offset : offset + length[0]], self._address)  # type: ignore[misc]
+            self._send_datagram(self._view[offset : offset + length[0]])  # type: ignore[misc]
         except OSError:
             self._drops["send_error"] += 1
             return

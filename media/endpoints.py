@@ -8,7 +8,7 @@ import time
 from collections import Counter
 
 from media.addresses import AddressPolicy, LocalAddresses
-from media.port import UdpPort
+from media.port import Readable, UdpPort
 from media.settings import NetworkSettings, PollSettings
 from media.srtp import PacketBuffer
 
@@ -30,7 +30,7 @@ class PortPoller:
         self._loop = loop
         self._settings = settings
         self._epoll = select.epoll()
-        self._ports: dict[int, UdpPort] = {}
+        self._readables: dict[int, Readable] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._window_at = 0.0
         self._window_packets = 0
@@ -41,15 +41,15 @@ class PortPoller:
         """Whether the poller looks at fixed times instead of being woken."""
         return self._timer is not None
 
-    def register(self, port: UdpPort) -> None:
-        """Watch `port` until it is unregistered, which must happen before its socket closes."""
-        self._ports[port.fileno] = port
-        self._epoll.register(port.fileno, select.EPOLLIN)
+    def register(self, readable: Readable) -> None:
+        """Watch until `unregister`, which must come before the socket closes."""
+        self._readables[readable.fileno] = readable
+        self._epoll.register(readable.fileno, select.EPOLLIN)
 
-    def unregister(self, port: UdpPort) -> None:
-        """Forget `port`."""
-        if self._ports.pop(port.fileno, None) is not None:
-            self._epoll.unregister(port.fileno)
+    def unregister(self, readable: Readable) -> None:
+        """Watch no more; a second call does nothing."""
+        if self._readables.pop(readable.fileno, None) is not None:
+            self._epoll.unregister(readable.fileno)
 
     def close(self) -> None:
         """Stop waiting; no port is drained any more."""
@@ -60,19 +60,19 @@ class PortPoller:
         self._epoll.close()
 
     def _drain(self, rounds: int) -> None:
-        """Read one datagram of each readable port per round, so that none starves another."""
+        """Read one datagram of each readable socket per round, so that none starves another."""
         now = time.monotonic()
-        ports = self._ports
+        readables = self._readables
         for _ in range(rounds):
             ready = self._epoll.poll(0)
             if not ready:
                 return
             self._window_packets += len(ready)
             for fileno, _events in ready:
-                # A port read earlier in this round may have closed this one.
-                port = ports.get(fileno)
-                if port is not None:
-                    port.receive(now)
+                # One that was read earlier in this round may have closed this one.
+                readable = readables.get(fileno)
+                if readable is not None:
+                    readable.receive(now)
 
     def _rate(self) -> float | None:
         """Packets per second over the window that just ended, None while it lasts."""
@@ -135,9 +135,8 @@ class EndpointFactory:
                     buffer=self._buffer,
                     drops=drops,
                     packets_per_second_max=self._packets_per_second_max,
-                    on_close=self._poller.unregister,
+                    watch=self._poller,
                 )
-                self._poller.register(port)
                 ports.append(port)
         except NoFreePort:
             for port in ports:

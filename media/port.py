@@ -1,6 +1,7 @@
-"""One UDP socket of a leg: reads datagrams and sends each kind where it belongs."""
+"""The UDP sockets of a leg: read datagrams and send each kind where it belongs."""
 
 import asyncio
+import contextlib
 import socket
 from collections import Counter
 from collections.abc import Callable
@@ -38,8 +39,29 @@ class PortOwner(Protocol):
         """Take a datagram whose first byte says DTLS, from anybody."""
 
 
+class Readable(Protocol):
+    """Something with a socket that a poller watches."""
+
+    @property
+    def fileno(self) -> int:
+        """The descriptor to watch."""
+
+    def receive(self, now: float) -> None:
+        """Read one datagram; it is waiting."""
+
+
+class Watch(Protocol):
+    """Who reads sockets when they are readable."""
+
+    def register(self, readable: Readable) -> None:
+        """Watch from here on."""
+
+    def unregister(self, readable: Readable) -> None:
+        """Watch no more; must come before the socket closes."""
+
+
 class UdpPort(asyncio.DatagramTransport):
-    """A bound, non-blocking UDP socket; the poller calls `receive` when it is readable."""
+    """A bound, non-blocking UDP socket that takes datagrams from anybody."""
 
     def __init__(
         self,
@@ -49,27 +71,29 @@ class UdpPort(asyncio.DatagramTransport):
         buffer: PacketBuffer,
         drops: Counter[str],
         packets_per_second_max: int,
-        on_close: Callable[["UdpPort"], None],
+        watch: Watch,
     ) -> None:
         super().__init__()
-        self.sock = sock
         self.fileno = sock.fileno()
-        self._receive_into = sock.recvfrom_into
         name = sock.getsockname()
         self.address: SocketAddress = (name[0], name[1])
         self.validated: set[SocketAddress] = set()
         """Sources whose ICE pair with this port has succeeded."""
         self.sink: PacketSink | None = None
         self.owner: PortOwner | None = None
+        self._sock = sock
+        self._receive_into = sock.recvfrom_into
         self._policy = policy
         self._buffer = buffer
         self._is_ipv6 = sock.family == socket.AF_INET6
         self._drops = drops
         self._closed = False
-        self._on_close = on_close
+        self._watch = watch
+        self._peer: PeerSocket | None = None
         self._allowance_per_s = packets_per_second_max
         self._allowance = float(packets_per_second_max)
         self._refilled_at = 0.0
+        watch.register(self)
 
     def allows(self, address: str) -> bool:
         """Whether the address policy lets packets go to `address`."""
@@ -77,16 +101,18 @@ class UdpPort(asyncio.DatagramTransport):
 
     def receive(self, now: float) -> None:
         """Read one datagram, which must be waiting, and pass it on."""
-        view = self._buffer.view
         try:
-            size, source = self._receive_into(view)
+            size, source = self._receive_into(self._buffer.view)
         except (BlockingIOError, InterruptedError):
             return
         except OSError:
             self._drops["socket_error"] += 1
             return
-        if self._is_ipv6:
-            source = source[:2]
+        self.take(size, source[:2] if self._is_ipv6 else source, now)
+
+    def take(self, size: int, source: SocketAddress, now: float) -> None:
+        """Pass on the datagram of `size` bytes in the buffer that came from `source`."""
+        view = self._buffer.view
         # The two highest bits 10: 128..191, as RFC 7983 assigns it to RTP and RTCP.
         if size and view[0] & 0xC0 == RTP_FIRST_BITS and source in self.validated:
             self._allowance -= 1.0
@@ -98,6 +124,24 @@ class UdpPort(asyncio.DatagramTransport):
                 self._drops["before_keys" if sink is None else "oversize"] += 1
         else:
             self._pass_on(bytes(view[:size]), source)
+
+    def sender_to(self, remote: SocketAddress) -> Callable[[Any], int]:
+        """A function that sends media to `remote`, which ICE must have validated.
+
+        From here on the packets of `remote` have a receive queue of their own where the
+        system can do that, so that a flood from strangers does not crowd them out.
+        """
+        if self._peer is not None:
+            self._peer.close()
+            self._peer = None
+        sock = self._sock
+        try:
+            self._peer = PeerSocket(self, sock, remote, self._buffer, self._watch)
+        except OSError:
+            # Not every system lets two sockets share a port; then one serves all.
+            self._drops["no_peer_socket"] += 1
+            return lambda packet: sock.sendto(packet, remote)
+        return self._peer.send
 
     def _refill(self, now: float) -> bool:
         """Grant what the time since the last refill allows; False when it is nothing."""
@@ -132,14 +176,9 @@ class UdpPort(asyncio.DatagramTransport):
             self._drops["forbidden_destination"] += 1
             return
         try:
-            self.sock.sendto(data, addr)
+            self._sock.sendto(data, addr)
         except OSError:
             self._drops["send_error"] += 1
-
-    @override
-    def get_extra_info(self, name: str, default: Any = None) -> Any:
-        """Answer what the ICE library asks of a transport."""
-        return {"sockname": self.address, "socket": self.sock}.get(name, default)
 
     @override
     def is_closing(self) -> bool:
@@ -147,17 +186,88 @@ class UdpPort(asyncio.DatagramTransport):
 
     @override
     def close(self) -> None:
-        """Close the socket at once and say so to who watches it; idempotent."""
+        """Free the port at once; idempotent."""
         if not self._closed:
             self._closed = True
             self.sink = None
             self.owner = None
-            self._on_close(self)
-            self.sock.close()
+            if self._peer is not None:
+                self._peer.close()
+            self._watch.unregister(self)
+            self._sock.close()
 
     @override
     def abort(self) -> None:
         self.close()
+
+
+class PeerSocket:
+    """A second socket on a port, connected to one peer, whose packets the kernel gives it.
+
+    Sending needs no address and no route look-up, receiving no look at the source.
+    """
+
+    def __init__(
+        self,
+        port: UdpPort,
+        shared: socket.socket,
+        remote: SocketAddress,
+        buffer: PacketBuffer,
+        watch: Watch,
+    ) -> None:
+        """Raises `OSError` if the system does not let two sockets share the port."""
+        self._port = port
+        self._remote = remote
+        self._view = buffer.view
+        self._watch = watch
+        sock = socket.socket(shared.family, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
+        try:
+            self._join(sock, shared)
+        except OSError:
+            sock.close()
+            raise
+        self._sock = sock
+        self._receive_into = sock.recv_into
+        self.fileno = sock.fileno()
+        self.send: Callable[[Any], int] = sock.send
+        self._pass_on_early()
+        watch.register(self)
+
+    def receive(self, now: float) -> None:
+        """Read one datagram of the peer."""
+        try:
+            size = self._receive_into(self._view)
+        except OSError:
+            # Nothing there, or the peer's host said "port unreachable": consent decides.
+            return
+        self._port.take(size, self._remote, now)
+
+    def close(self) -> None:
+        """Leave the peer's packets to the port again."""
+        self._watch.unregister(self)
+        self._sock.close()
+
+    def _join(self, sock: socket.socket, shared: socket.socket) -> None:
+        sizes = socket.SOL_SOCKET, socket.SO_RCVBUF
+        sock.setsockopt(*sizes, shared.getsockopt(*sizes) // 2)
+        if sock.family == socket.AF_INET6:
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        # Sharing is allowed for this moment only: afterwards nobody else can bind the port.
+        for one in (shared, sock):
+            one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        try:
+            sock.bind(self._port.address)
+            sock.connect(self._remote)
+        finally:
+            for one in (shared, sock):
+                one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 0)
+
+    def _pass_on_early(self) -> None:
+        """What came between bind and connect may be from anybody."""
+        with contextlib.suppress(OSError):
+            while True:
+                size, source = self._sock.recvfrom_into(self._view)
+                self._port.take(size, source[:2], 0.0)
 
 
 @dataclass(frozen=True, slots=True)

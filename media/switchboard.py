@@ -3,12 +3,16 @@
 import asyncio
 import time
 
+import structlog
+
 from media.endpoints import EndpointFactory
 from media.leg import Leg
 from media.leg_reports import LegIdentity, Publish
 from media.protocol import CloseReason, LegKind, LegSnapshot
 from media.relay import Relay
 from media.settings import LegSettings
+
+log = structlog.get_logger()
 
 
 class Switchboard:
@@ -94,7 +98,12 @@ class Switchboard:
         """Let every leg notice silence and send what is due."""
         now = time.monotonic()
         for leg in list(self._legs.values()):
-            leg.housekeep(now)
+            try:
+                leg.housekeep(now)
+            except Exception:
+                # A mistake of ours costs this leg, not the worker.
+                log.exception("leg failed", leg_id=leg.leg_id)
+                leg.stop(CloseReason.INTERNAL)
 
     async def close_all(self, reason: CloseReason) -> None:
         """End every leg and wait for it."""

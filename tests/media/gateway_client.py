@@ -48,6 +48,7 @@ class GatewayClient:
         welcome = await receive(reader)
         if not isinstance(welcome, Welcome):
             writer.close()
+            await asyncio.gather(writer.wait_closed(), return_exceptions=True)
             raise ConnectionRefusedError(str(welcome))
         return cls(reader, writer, welcome)
 
@@ -144,6 +145,15 @@ class GatewayClient:
         answer = await self.do(protocol.TakeSnapshot(id=self.next_id()))
         assert answer.snapshot is not None
         return answer.snapshot
+
+    async def wait_packets_in(self, leg_id: str, count: int) -> None:
+        """Return when a leg has received exactly so many RTP packets."""
+        async with asyncio.timeout(WAIT_S):
+            while True:
+                legs = {leg.leg_id: leg for leg in (await self.snapshot()).legs}
+                if legs[leg_id].packets_in == count:
+                    return
+                await asyncio.sleep(0.05)
 
     async def wait_for(
         self,

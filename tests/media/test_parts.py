@@ -264,3 +264,58 @@ def test_addresses_may_be_given_together_or_one_by_one() -> None:
     assert single.network.bind_addresses == ("127.0.0.1", "::1")
     ranged = parse_arguments([*start, "--port-range", "40000-40100"])
     assert (ranged.network.port_min, ranged.network.port_max) == (40000, 40100)
+
+
+async def test_a_peers_packets_have_a_queue_of_their_own() -> None:
+    loop = asyncio.get_running_loop()
+    poller = PortPoller(loop, PollSettings())
+    drops: Counter[str] = Counter()
+    network = NetworkSettings(bind_addresses=("127.0.0.1",), receive_buffer_bytes=4096)
+    factory = EndpointFactory(
+        network=network,
+        addresses=LocalAddresses.from_settings(network, ()),
+        poller=poller,
+        buffer=PacketBuffer(),
+        packets_per_second_max=400,
+    )
+    (port,) = factory.open(drops)
+    sizes: list[int] = []
+
+    class Sink:
+        def receive(self, size: int, now: float) -> None:
+            sizes.append(size)
+
+    port.sink = Sink()
+    with (
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as peer,
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other,
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stranger,
+    ):
+        for sock in (peer, other, stranger):
+            sock.bind(("127.0.0.1", 0))
+        port.validated |= {peer.getsockname(), other.getsockname()}
+        send = port.sender_to(peer.getsockname())
+        assert drops == Counter()
+        send(b"from the port")
+        assert peer.recvfrom(100) == (b"from the port", port.address)
+        # Without a pause for the poller: the shared queue overflows, the peer's does not.
+        for _ in range(300):
+            stranger.sendto(b"\x80" + b"flood" * 100, port.address)
+        for size in (20, 30):
+            peer.sendto(b"\x80" + b"x" * (size - 1), port.address)
+        await eventually(lambda: sizes == [20, 30])
+        assert 0 < drops["malformed"] < 300
+        other.sendto(b"\x80" + b"x" * 39, port.address)
+        await eventually(lambda: sizes == [20, 30, 40])
+        # The peer moves: its new address gets the queue, the old one is still heard.
+        port.sender_to(other.getsockname())(b"moved")
+        assert other.recvfrom(100) == (b"moved", port.address)
+        peer.sendto(b"\x80" + b"x" * 49, port.address)
+        other.sendto(b"\x80" + b"x" * 59, port.address)
+        await eventually(lambda: sorted(sizes) == [20, 30, 40, 50, 60])
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as thief:
+            thief.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+            with pytest.raises(OSError, match="in use"):
+                thief.bind(port.address)
+    port.close()
+    poller.close()

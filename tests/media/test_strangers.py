@@ -161,13 +161,7 @@ async def test_media_from_another_validated_pair_is_heard(
         await asyncio.sleep(0.3)
         nominated.protocol = other
         await agent.talk(10)
-
-        async def heard() -> int:
-            return (await gateway.snapshot()).legs[0].packets_in
-
-        async with asyncio.timeout(20):
-            while await heard() < 10:  # noqa: ASYNC110
-                await asyncio.sleep(0.05)
+        await gateway.wait_packets_in("agent", 10)
 
 
 @pytest.mark.e2e

@@ -96,7 +96,8 @@ class Wire:
             drops=self.drops,
             on_first=self.notes.first_rtp_sent,
         )
-        port = cast("Any", SimpleNamespace(sock=self._sender))
+        self._sender.connect(self._listener.getsockname())
+        port = cast("Any", SimpleNamespace(sender_to=lambda _remote: self._sender.send))
         self.egress.use_path(Path(port, self._listener.getsockname()))
         self.egress.is_released = True
         self.ingress.sink = self.egress

@@ -1,5 +1,6 @@
 """The built app, a browser, and a fake gateway for each test."""
 
+import fcntl
 import subprocess
 import sys
 import wave
@@ -24,6 +25,13 @@ OpenPage = Callable[..., Awaitable[Page]]
 def dist() -> Path:
     """The built app; built anew only if a source is younger."""
     index = WEB / "dist" / "index.html"
+    with (WEB / "package-lock.json").open() as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # one builds, other test processes wait
+        build_if_stale(index)
+    return WEB / "dist"
+
+
+def build_if_stale(index: Path) -> None:
     sources = [WEB / "index.html", WEB / "vite.config.ts", WEB / "package-lock.json"]
     sources += [p for folder in ("src", "public") for p in (WEB / folder).rglob("*")]
     youngest = max(path.stat().st_mtime for path in sources if path.is_file())
@@ -32,7 +40,6 @@ def dist() -> Path:
         if not (WEB / "node_modules" / ".package-lock.json").exists():
             subprocess.run([*node, "ci"], check=True, cwd=ROOT)
         subprocess.run([*node, "run", "build"], check=True, cwd=ROOT)
-    return WEB / "dist"
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from playwright.async_api import Page, expect
 
+from tests.conftest import Rounds
 from tests.web import softphone
 from tests.web.conftest import WEB, OpenPage
 from tests.web.fake_gateway import BUDI, FakeGateway
@@ -36,11 +37,16 @@ async def serious_faults(page: Page) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1280, 400])
+SIGHTS = [(1280, "light"), (400, "dark"), (1280, "dark"), (400, "light")]
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize(("width", "scheme"), SIGHTS)
 async def test_every_screen_is_accessible_and_fits(
-    open_page: OpenPage, gateway: FakeGateway, scheme: str, width: int
+    open_page: OpenPage, gateway: FakeGateway, scheme: str, width: int, rounds: Rounds
 ) -> None:
+    if (width, scheme) not in SIGHTS[: rounds(quick=2, soak=4)]:
+        pytest.skip("the other two pairs of width and appearance are for the long run")
     page = await open_page(
         viewport={"width": width, "height": 800}, color_scheme=scheme, reduced_motion="reduce"
     )

@@ -20,7 +20,7 @@ export type Availability = Me["availability"];
 export type Direction = CallView["direction"];
 export type Outcome = NonNullable<CallView["outcome"]>;
 export type PresenceState = Presence["state"];
-export type Quality = CallView["quality"];
+export type QualityMessage = Schemas["QualityMessage"];
 
 /** Any subset is possible: some people hide their number, some have no name. */
 export type Peer = Partial<Schemas["PeerView"]>;
@@ -48,12 +48,4 @@ export type ServerMessage =
   | Schemas["CallMessage"]
   | Schemas["PresenceMessage"]
   | Schemas["NoticeMessage"]
-  | QualityMessage;
-
-/** How a live call fares; not a new version of it. */
-export interface QualityMessage {
-  seq: number;
-  type: "quality";
-  call_id: string;
-  quality: Quality;
-}
+  | Schemas["QualityMessage"];

@@ -15,6 +15,7 @@ import { Banners } from "./Banners";
 import { Boundary } from "./Boundary";
 import { NotFoundPage } from "./NotFoundPage";
 import classes from "./Shell.module.css";
+import { useFreshLists } from "./useFreshLists";
 
 const UserMenu = lazy(() => import("./UserMenu"));
 const KeySheet = lazy(() => import("../phone/ui/KeySheet"));
@@ -62,6 +63,7 @@ export function Shell() {
   const [path] = useLocation();
   const [isSheetOpen, sheet] = useDisclosure(false);
   useShortcuts(sheet.toggle);
+  useFreshLists();
   return (
     <AppShell header={{ height: 60 }} footer={{ height: { base: 58, xs: 0 } }} padding="md">
       <a className={classes.skip} href="#content">

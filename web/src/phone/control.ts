@@ -87,11 +87,16 @@ export class Control {
     });
   }
 
-  /** Returns whether the call was started. */
+  /**
+   * Returns whether the call was started. The key of a try holds its leg: one that was refused
+   * for its leg is another request, not a repetition.
+   */
   dial(to: DialTarget, numberId: string | undefined): Promise<boolean> {
-    const key = crypto.randomUUID();
+    const wish = crypto.randomUUID();
     return this.#carryOut("dial", null, async () => {
-      const { call } = await this.#onLeg((leg) => api.dial(to, numberId, leg.id, key));
+      const { call } = await this.#onLeg((leg) =>
+        api.dial(to, numberId, leg.id, `${wish}:${leg.id}`),
+      );
       this.#nowHere(call);
     });
   }

@@ -1,7 +1,7 @@
 /** The call in progress: state, timer, controls, hints. */
 
 import { Alert, Box, Button, Group, Paper, Stack, Text, UnstyledButton } from "@mantine/core";
-import type { ReactNode } from "react";
+import { type ReactNode, useEffect, useRef } from "react";
 import { useTranslation } from "react-i18next";
 import type { CallView } from "../../api/types";
 import { formatDuration } from "../../i18n/format";
@@ -25,9 +25,16 @@ export function ActiveCall({ call }: { call: CallView }) {
   const { t } = useTranslation();
   const status = useStatus();
   const { callHere } = useControl();
+  const section = useRef<HTMLElement>(null);
+  useEffect(() => {
+    // The button that brought us here is gone: keep the keyboard's place beside the call.
+    if (document.activeElement === document.body) section.current?.focus();
+  }, []);
   return (
     <Paper
       component="section"
+      ref={section}
+      tabIndex={-1}
       withBorder
       p="lg"
       className={classes.panel}

@@ -52,6 +52,7 @@ class FakeGateway:
         """Problems to answer with, once each, by the last word of the path."""
         self.requests: list[tuple[str, str, Json | None]] = []
         self.idempotency_keys: list[str] = []
+        self.make_leg: Callable[[], AgentLeg] = AgentLeg
         self.legs_blocked = False
         self.forbid_trace = False
         self.alive_count = 0

@@ -5,7 +5,6 @@ from typing import Any
 
 from aiohttp import web
 
-from tests.web.agent_legs import AgentLeg
 from tests.web.fake_gateway import BODY, FakeGateway, problem
 
 PAGE = 25
@@ -69,7 +68,7 @@ class Routes:
     async def create_leg(self, request: web.Request) -> web.Response:
         offer = request[BODY]["offer"]
         await self.gateway.leg_gate.wait()
-        leg = AgentLeg()
+        leg = self.gateway.make_leg()
         self.gateway.legs[leg.leg_id] = leg
         answer = await leg.answer(offer, blocked=self.gateway.legs_blocked)
         return web.json_response({"leg_id": leg.leg_id, "answer": answer}, status=201)

@@ -8,8 +8,6 @@ import ifaddr
 
 from media.settings import NetworkSettings
 
-IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
-
 
 def host_addresses() -> tuple[str, ...]:
     """The addresses of this host except loopback and link-local ones."""

@@ -4,10 +4,13 @@ Whatever is relayed into it (another agent's leg, another SSRC, the comfort stre
 renumbered so that the peer sees a single sender for the life of the leg.
 """
 
+import math
 import random
 from collections import Counter
 from collections.abc import Callable
 from typing import Any, Final
+
+import pylibsrtp
 
 from media.port import Path
 from media.prompts import ComfortNoise
@@ -118,11 +121,6 @@ class Egress:
         self._event: tuple[int, int, int] | None = None
         self._send_datagram: Callable[[Any], int] | None = None
 
-    @property
-    def ssrc(self) -> int:
-        """The one SSRC of this leg toward its peer."""
-        return self._ssrc
-
     def use_path(self, path: Path) -> None:
         """Send from the path's port to its remote address from here on."""
         self._send_datagram = path.port.sender_to(path.remote)
@@ -137,17 +135,16 @@ class Egress:
         elapsed = round((now - self._timestamp_at) * CLOCK_HZ) if self.packets else 0
         return (self._timestamp + elapsed) & TIMESTAMP_MASK
 
-    def protect_rtcp(self, packet: bytes) -> bytes:
-        """Protect a compound packet with this direction's keys."""
-        return self._session.protect_rtcp(packet)
-
-    def send_protected(self, packet: bytes) -> None:
-        """Send an already protected packet on the path."""
-        if self._send_datagram is not None:
-            try:
-                self._send_datagram(packet)
-            except OSError:
-                self._drops["send_error"] += 1
+    def send_rtcp(self, packet: bytes) -> None:
+        """Protect a compound packet and send it; dropped before release."""
+        if not self.is_released or self._send_datagram is None:
+            return
+        try:
+            self._send_datagram(self._session.protect_rtcp(packet))
+        except pylibsrtp.Error:
+            self._drops["protect_error"] += 1
+        except OSError:
+            self._drops["send_error"] += 1
 
     def relay_audio(
         self, source: int, marker: int, sequence: int, timestamp: int, now: float
@@ -212,15 +209,18 @@ class Egress:
         if source == self._source:
             self._sequence_shift -= 1
 
-    def tick(self, now: float) -> None:
-        """Send a comfort frame if one is owed; called every 20 ms."""
+    def tick(self, now: float) -> float:
+        """Send a comfort frame if one is due; returns when to be called again.
+
+        Called on a grid of 20 ms while in comfort, and earlier when the source has left.
+        """
         if not (self.is_comfort_owed and self.is_released):
-            return
+            return math.inf
         if self._source == COMFORT:
             behind = signed32(self._now_timestamp(now) - self._timestamp)
             if behind < 0:
                 # More than a frame ahead of the clock: real silence lets it catch up.
-                return
+                return now
             step = FRAME_SAMPLES if behind < 3 * FRAME_SAMPLES else _whole_frames(behind)
             marker = 0
         else:
@@ -228,7 +228,7 @@ class Egress:
             if self._source != NOBODY:
                 patience = self._comfort_after_s
             if self.packets and now - self.sent_at < patience:
-                return
+                return self.sent_at + patience
             step = self._advance(now)
             marker = MARKER
             self._source = COMFORT
@@ -243,6 +243,7 @@ class Egress:
         buffer.end = HEADER_BYTES + len(frame)
         self._view[HEADER_BYTES : buffer.end] = frame
         self._send(marker | self._opus, self._sequence, self._timestamp, now)
+        return now
 
     def _relay_late(self, sequence: int, timestamp: int, now: float) -> None:
         """Send a reordered packet in its own place, if that place was not given away."""

@@ -7,10 +7,14 @@ import socket
 import time
 from collections import Counter
 
+import structlog
+
 from media.addresses import AddressPolicy, LocalAddresses
 from media.port import Readable, UdpPort
 from media.settings import NetworkSettings, PollSettings
 from media.srtp import PacketBuffer
+
+log = structlog.get_logger()
 
 RATE_WINDOW_S = 0.5
 
@@ -27,6 +31,8 @@ class PortPoller:
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop, settings: PollSettings) -> None:
+        self.failures = 0
+        """Packets at which our own code failed."""
         self._loop = loop
         self._settings = settings
         self._epoll = select.epoll()
@@ -72,7 +78,17 @@ class PortPoller:
                 # One that was read earlier in this round may have closed this one.
                 readable = readables.get(fileno)
                 if readable is not None:
-                    readable.receive(now)
+                    self._receive(readable, now)
+
+    def _receive(self, readable: Readable, now: float) -> None:
+        try:
+            readable.receive(now)
+        except Exception:
+            # A mistake of ours costs one packet and no other. It is told once: who can
+            # send one such packet can send many.
+            self.failures += 1
+            if self.failures == 1:
+                log.exception("packet failed")
 
     def _rate(self) -> float | None:
         """Packets per second over the window that just ended, None while it lasts."""
@@ -94,7 +110,6 @@ class PortPoller:
             self._timer = self._loop.call_later(self._settings.tick_s, self._on_tick)
 
     def _on_tick(self) -> None:
-        # Armed before the work, so that a failing packet cannot end the polling.
         self._timer = self._loop.call_later(self._settings.tick_s, self._on_tick)
         self._drain(self._settings.rounds_max)
         rate = self._rate()

@@ -1,20 +1,16 @@
 """The relay in Python: pairs of ingress and egress, and the clock of the comfort stream."""
 
 import asyncio
-import time
 from collections import Counter
 
-import pylibsrtp
-
+from media.comfort_clock import ComfortClock
 from media.egress import Egress
 from media.ingress import Ingress, SourceKeys
 from media.port import Path, UdpPort
 from media.prompts import ComfortNoise
-from media.relay import COMFORT_TICK_S, StreamCounters, StreamObserver, StreamSpec
+from media.relay import StreamCounters, StreamObserver, StreamSpec
 from media.settings import LegSettings
 from media.srtp import PacketBuffer
-
-TICKS_LATE_MAX = 5
 
 
 class PythonStream:
@@ -59,26 +55,25 @@ class PythonStream:
             if before is not None:
                 before.leave(self._ingress.source)
             self._ingress.sink = after
+            self._relay.hasten()
 
     def set_comfort(self, on: bool) -> None:
         """Whether a continuous stream is owed to the peer."""
         self.egress.is_comfort_owed = on
+        self._relay.hasten()
 
     def release(self) -> None:
         """Let packets flow toward the peer."""
         self.egress.is_released = True
+        self._relay.hasten()
 
     def send_rtcp(self, packet: bytes) -> None:
         """Protect and send a compound packet; dropped before `release`."""
-        if self.egress.is_released:
-            try:
-                self.egress.send_protected(self.egress.protect_rtcp(packet))
-            except pylibsrtp.Error:
-                self._relay.count_rtcp_error()
+        self.egress.send_rtcp(packet)
 
-    def tick(self, now: float) -> None:
-        """Send a comfort frame if one is due."""
-        self.egress.tick(now)
+    def tick(self, now: float) -> float:
+        """Send a comfort frame if one is due; returns when to be asked again."""
+        return self.egress.tick(now)
 
     def close(self) -> None:
         """Stop receiving and ticking."""
@@ -100,15 +95,11 @@ class PythonRelay:
         comfort: ComfortNoise,
         bounds: LegSettings,
     ) -> None:
-        self.rtcp_errors = 0
-        self._loop = loop
         self._buffer = buffer
         self._comfort = comfort
         self._bounds = bounds
         self._keys = SourceKeys()
-        self._streams: dict[PythonStream, None] = {}
-        self._tick_at = 0.0
-        self._timer: asyncio.TimerHandle | None = None
+        self._clock = ComfortClock(loop)
 
     def open_stream(
         self,
@@ -137,38 +128,19 @@ class PythonRelay:
         )
         egress.use_path(path)
         stream = PythonStream(self, ingress, egress, ports)
-        self._streams[stream] = None
-        if self._timer is None:
-            self._tick_at = time.monotonic()
-            self._tick()
+        self._clock.add(stream)
         for port in ports:
             port.sink = ingress
         return stream
 
     def forget(self, stream: PythonStream) -> None:
-        """Stop ticking a stream that closes."""
-        self._streams.pop(stream, None)
+        """Owe nothing to a stream that closes."""
+        self._clock.remove(stream)
 
-    def count_rtcp_error(self) -> None:
-        """A report could not be protected."""
-        self.rtcp_errors += 1
+    def hasten(self) -> None:
+        """A stream may owe comfort sooner than it said."""
+        self._clock.hasten()
 
     def close(self) -> None:
         """Stop the comfort clock."""
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-
-    def _tick(self) -> None:
-        if not self._streams:
-            # A worker without calls need not wake 50 times a second.
-            self._timer = None
-            return
-        now = time.monotonic()
-        # The grid is kept, so that comfort frames do not drift; a long stall is not made up.
-        self._tick_at += COMFORT_TICK_S
-        if now - self._tick_at > TICKS_LATE_MAX * COMFORT_TICK_S:
-            self._tick_at = now + COMFORT_TICK_S
-        self._timer = self._loop.call_later(max(0.0, self._tick_at - now), self._tick)
-        for stream in list(self._streams):
-            stream.tick(now)
+        self._clock.close()

@@ -1,6 +1,7 @@
 """Single parts: the data channel's bounds, DTLS, the poller's two ways, the self-test."""
 
 import asyncio
+import math
 import random
 import socket
 import time
@@ -12,6 +13,7 @@ from aiortc import RTCDataChannelParameters
 from aiortc.rtcdatachannel import RTCDataChannel
 
 from media.addresses import LocalAddresses
+from media.comfort_clock import ComfortClock
 from media.data_channel import CHANNELS_MAX, DataChannelKeeper
 from media.dtls import DATAGRAM_BYTES_MAX, DtlsEndpoint, DtlsState, make_certificate
 from media.endpoints import EndpointFactory, NoFreePort, PortPoller
@@ -319,3 +321,67 @@ async def test_a_peers_packets_have_a_queue_of_their_own() -> None:
                 thief.bind(port.address)
     port.close()
     poller.close()
+
+
+async def test_a_packet_at_which_we_fail_costs_no_other() -> None:
+    poller = PortPoller(asyncio.get_running_loop(), PollSettings())
+    received: list[bytes] = []
+
+    class Reader:
+        def __init__(self, *, fails: bool) -> None:
+            self.sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+            self.sock.bind(("127.0.0.1", 0))
+            self.fileno = self.sock.fileno()
+            self._fails = fails
+
+        def receive(self, now: float) -> None:
+            datagram = self.sock.recv(100)
+            if self._fails:
+                raise ZeroDivisionError
+            received.append(datagram)
+
+    readers = [Reader(fails=True), Reader(fails=False)]
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+        for reader in readers:
+            poller.register(reader)
+        for _ in range(5):
+            for reader in readers:
+                sender.sendto(b"packet", reader.sock.getsockname())
+        await eventually(lambda: len(received) == 5 and poller.failures == 5)
+    for reader in readers:
+        poller.unregister(reader)
+        reader.sock.close()
+    poller.close()
+
+
+async def test_the_comfort_clock_keeps_its_beat_and_sleeps_when_it_can() -> None:
+    clock = ComfortClock(asyncio.get_running_loop())
+
+    class Member:
+        def __init__(self, wait_s: float) -> None:
+            self.wait_s = wait_s
+            self.asked: list[float] = []
+
+        def tick(self, now: float) -> float:
+            self.asked.append(now)
+            return now + self.wait_s
+
+    class Broken:
+        def tick(self, now: float) -> float:
+            raise ZeroDivisionError
+
+    sleeper, busy = Member(math.inf), Member(0.0)
+    clock.add(sleeper)
+    clock.add(Broken())
+    await asyncio.sleep(0.3)
+    assert 1 <= len(sleeper.asked) <= 2
+    clock.add(busy)
+    await eventually(lambda: len(busy.asked) >= 50)
+    whole = busy.asked[-1] - busy.asked[0]
+    assert abs(whole - 0.02 * (len(busy.asked) - 1)) < 0.02 + 0.2
+    clock.remove(busy)
+    asked = len(busy.asked)
+    clock.hasten()
+    await asyncio.sleep(0.1)
+    assert len(busy.asked) == asked
+    clock.close()

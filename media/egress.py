@@ -36,7 +36,8 @@ COMFORT: Final = 0
 SEQUENCE_JUMP_MAX: Final = 500
 """A larger step is a new numbering of the sender, not loss: it is not passed on, since
 libsrtp at the far end would lose count of the wraps."""
-STEP_UNCHECKED: Final = 6 * FRAME_SAMPLES
+IN_STEP_FRAMES_MAX: Final = 250
+"""A longer gap of an in-step line is left in the timestamps alone, for the same reason."""
 CLOCK_ERROR_MAX: Final = CLOCK_HZ
 """A timestamp that strays from the elapsed time by more than 1 s is a new clock."""
 AHEAD_MAX: Final = CLOCK_HZ
@@ -46,6 +47,7 @@ class Egress:
     """The sending half of a stream."""
 
     __slots__ = (
+        "_audio_sequence",
         "_base_at",
         "_base_timestamp",
         "_buffer",
@@ -56,6 +58,7 @@ class Egress:
         "_context",
         "_drops",
         "_event",
+        "_in_step",
         "_joined_sequence",
         "_keypad",
         "_length",
@@ -104,6 +107,7 @@ class Egress:
         self._protect = srtp_protect
         self._comfort = comfort
         self._comfort_frame = 0
+        self._in_step = spec.in_step
         self._comfort_after_s = spec.comfort_after_s
         self._ssrc = spec.send_ssrc
         self._opus = spec.send_opus
@@ -112,6 +116,7 @@ class Egress:
         self._sequence = random.getrandbits(15)
         self._timestamp = random.getrandbits(32)
         self._joined_sequence = self._sequence
+        self._audio_sequence = self._sequence
         self._timestamp_at = 0.0
         self._base_at = 0.0
         self._base_timestamp = self._timestamp
@@ -158,18 +163,20 @@ class Egress:
             marker = MARKER
         own_sequence = (sequence + self._sequence_shift) & SEQUENCE_MASK
         own_timestamp = (timestamp + self._timestamp_shift) & TIMESTAMP_MASK
-        ahead = (own_sequence - self._sequence) & SEQUENCE_MASK
-        step = (own_timestamp - self._timestamp) & TIMESTAMP_MASK
-        if ahead != 1 or step > STEP_UNCHECKED:
-            if signed16(ahead) <= 0 and signed16(ahead) > -SEQUENCE_JUMP_MAX:
+        if own_sequence != (self._sequence + 1) & SEQUENCE_MASK or (
+            own_timestamp != (self._timestamp + FRAME_SAMPLES) & TIMESTAMP_MASK
+        ):
+            # Not simply the next frame: a joined, late, lost or strange one.
+            ahead = signed16(own_sequence - self._sequence)
+            if -SEQUENCE_JUMP_MAX < ahead <= 0:
                 self._relay_late(own_sequence, own_timestamp, now)
                 return
-            if ahead > SEQUENCE_JUMP_MAX or self._strays(step, now):
+            if self._is_new_numbering(own_sequence, own_timestamp, now):
                 self._join(source, sequence, timestamp, now)
                 marker = MARKER
                 own_sequence = (sequence + self._sequence_shift) & SEQUENCE_MASK
                 own_timestamp = (timestamp + self._timestamp_shift) & TIMESTAMP_MASK
-        self._sequence = own_sequence
+        self._sequence = self._audio_sequence = own_sequence
         self._timestamp = own_timestamp
         self._timestamp_at = now
         self._send(marker | self._opus, own_sequence, own_timestamp, now)
@@ -221,7 +228,10 @@ class Egress:
             if behind < 0:
                 # More than a frame ahead of the clock: real silence lets it catch up.
                 return now
-            step = FRAME_SAMPLES if behind < 3 * FRAME_SAMPLES else _whole_frames(behind)
+            if behind < 3 * FRAME_SAMPLES:
+                following = self._sequence + 1, self._timestamp + FRAME_SAMPLES
+            else:
+                following = self._following(now)
             marker = 0
         else:
             patience = COMFORT_TICK_S * 0.9
@@ -229,11 +239,11 @@ class Egress:
                 patience = self._comfort_after_s
             if self.packets and now - self.sent_at < patience:
                 return self.sent_at + patience
-            step = self._advance(now)
+            following = self._following(now)
             marker = MARKER
             self._source = COMFORT
-        self._sequence = (self._sequence + 1) & SEQUENCE_MASK
-        self._timestamp = (self._timestamp + step) & TIMESTAMP_MASK
+        self._sequence = self._audio_sequence = following[0] & SEQUENCE_MASK
+        self._timestamp = following[1] & TIMESTAMP_MASK
         self._timestamp_at = now
         frames = self._comfort.frames
         self._comfort_frame = (self._comfort_frame + 1) % len(frames)
@@ -254,34 +264,43 @@ class Egress:
 
     def _join(self, source: int, sequence: int, timestamp: int, now: float) -> None:
         """Let `source` go on where the line stands: next number, elapsed time."""
-        if self.packets == 0:
-            self._base_at = now
-            self._base_timestamp = self._timestamp
-        own_sequence = (self._sequence + 1) & SEQUENCE_MASK
+        own_sequence, own_timestamp = self._following(now)
         self._sequence_shift = own_sequence - sequence
-        self._joined_sequence = own_sequence
-        self._timestamp_shift = self._timestamp + self._advance(now) - timestamp
+        self._joined_sequence = own_sequence & SEQUENCE_MASK
+        self._timestamp_shift = own_timestamp - timestamp
         self._source = source
 
-    def _advance(self, now: float) -> int:
-        """Samples from the last frame to one that starts now: whole frames, at least one."""
+    def _following(self, now: float) -> tuple[int, int]:
+        """Sequence and timestamp of a frame that starts now: whole frames after the last."""
         if self.packets == 0:
             self._base_at = now
             self._base_timestamp = self._timestamp
-            return 0
+            return self._sequence + 1, self._timestamp
         behind = signed32(self._now_timestamp(now) - self._timestamp)
         if behind < -AHEAD_MAX:
             # The source ran on a much faster clock than ours: take its line as the truth.
             self._base_at = now
             self._base_timestamp = self._timestamp
-        return max(FRAME_SAMPLES, _whole_frames(behind))
+        frames = max(1, (behind + FRAME_SAMPLES // 2) // FRAME_SAMPLES)
+        own_sequence = self._sequence + 1
+        if self._in_step and frames <= IN_STEP_FRAMES_MAX:
+            # Keys have taken numbers, but no time, since the last audio.
+            frames = max(frames, (own_sequence - self._audio_sequence) & SEQUENCE_MASK)
+            own_sequence = self._audio_sequence + frames
+        return own_sequence, self._timestamp + frames * FRAME_SAMPLES
 
     def _now_timestamp(self, now: float) -> int:
         return self._base_timestamp + round((now - self._base_at) * CLOCK_HZ)
 
-    def _strays(self, step: int, now: float) -> bool:
-        elapsed = (now - self._timestamp_at) * CLOCK_HZ
-        return abs(signed32(step) - elapsed) > CLOCK_ERROR_MAX
+    def _is_new_numbering(self, sequence: int, timestamp: int, now: float) -> bool:
+        """Whether the source has changed its count, so that the line must not follow it."""
+        ahead = (sequence - self._audio_sequence) & SEQUENCE_MASK
+        step = signed32(timestamp - self._timestamp)
+        if ahead > SEQUENCE_JUMP_MAX:
+            return True
+        if self._in_step:
+            return self.packets > 0 and step != ahead * FRAME_SAMPLES
+        return abs(step - (now - self._timestamp_at) * CLOCK_HZ) > CLOCK_ERROR_MAX
 
     def _send(self, second: int, sequence: int, timestamp: int, now: float) -> None:
         buffer = self._buffer
@@ -309,7 +328,3 @@ class Egress:
         self.packets += 1
         if self.packets == 1:
             self._on_first()
-
-
-def _whole_frames(samples: int) -> int:
-    return (samples + FRAME_SAMPLES // 2) // FRAME_SAMPLES * FRAME_SAMPLES

@@ -234,6 +234,7 @@ class Leg:
                     if self.kind is LegKind.AGENT
                     else settings.comfort_after_whatsapp_s
                 ),
+                in_step=self.kind is LegKind.WHATSAPP,
             ),
             ports=self._transport.ports,
             path=secured.path,

@@ -28,6 +28,12 @@ class StreamSpec:
     peer_ssrc: int | None
     """SSRC announced by the peer, if it announced one."""
     comfort_after_s: float
+    in_step: bool = False
+    """Whether sequence and timestamp must advance together, 960 samples per number.
+
+    WhatsApp wants one unbroken stream, so time without a packet is shown as lost packets;
+    a browser would count those as loss and wants a plain jump in time.
+    """
 
 
 @dataclass(frozen=True, slots=True)

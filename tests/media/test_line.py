@@ -309,3 +309,82 @@ def test_two_keys_right_after_each_other_are_two(wire: Wire) -> None:
                 payload_type=KEYPAD,
             )
     assert wire.notes.keys == [("1", 40), ("1", 40), ("2", 40)]
+
+
+def is_in_step(packets: list[Packet]) -> bool:
+    """Whether audio has a frame's time per number, as WhatsApp wants it."""
+    audio = [packet for packet in packets if packet.payload_type == 96]
+    return all(time == FRAME * number for number, time in steps(audio))
+
+
+@pytest.fixture
+def whatsapp() -> Iterator[Wire]:
+    made = Wire(in_step=True)
+    made.egress.is_comfort_owed = True
+    yield made
+    made.close()
+
+
+def test_toward_whatsapp_comfort_and_speech_stay_in_step(whatsapp: Wire) -> None:
+    now = speak(whatsapp, 5, T0, sequence=1, timestamp=0)
+    now = tick(whatsapp, 20, now)
+    now = speak(whatsapp, 5, now + 0.007, sequence=6, timestamp=25 * FRAME)
+    whatsapp.egress.leave(whatsapp.ingress.source)
+    now = tick(whatsapp, 5, now)
+    tick(whatsapp, 5, now + 0.9)
+    packets = whatsapp.heard()
+    assert len(packets) >= 35
+    assert is_in_step(packets)
+    # Time that nobody filled looks like loss, in numbers and in time.
+    assert max(number for number, _ in steps(packets)) >= 40
+
+
+def test_toward_whatsapp_a_sender_that_pauses_is_kept_in_step(whatsapp: Wire) -> None:
+    now = T0
+    for index in range(6):
+        # Discontinuous transmission: the next number, 60 ms later.
+        whatsapp.say(index, index * 3 * FRAME, now)
+        now += 0.06
+    packets = whatsapp.heard()
+    assert is_in_step(packets)
+    assert [number for number, _ in steps(packets)] == [3] * 5
+
+
+def test_toward_whatsapp_loss_and_reordering_are_passed_on_in_step(whatsapp: Wire) -> None:
+    for sequence in (1, 2, 4, 3, 7):
+        whatsapp.say(sequence, sequence * FRAME, T0 + sequence * 0.02)
+    packets = whatsapp.heard()
+    assert [packet.sequence - packets[0].sequence for packet in packets] == [0, 1, 3, 2, 6]
+    assert is_in_step(sorted(packets, key=lambda packet: packet.sequence))
+
+
+def test_toward_whatsapp_keys_do_not_bring_the_line_out_of_step(whatsapp: Wire) -> None:
+    now = speak(whatsapp, 5, T0, sequence=1, timestamp=0)
+    # Browsers send the end of a key three times at once: more numbers than frames.
+    for index in range(5):
+        whatsapp.say(
+            6 + index,
+            5 * FRAME,
+            now + index * 0.02,
+            payload=event(5, 160 * (index + 1)),
+            payload_type=KEYPAD,
+        )
+    for index in range(3):
+        end = event(5, 800, end=True)
+        whatsapp.say(11 + index, 5 * FRAME, now + 0.1, payload=end, payload_type=KEYPAD)
+    now = speak(whatsapp, 5, now + 0.12, sequence=14, timestamp=11 * FRAME)
+    tick(whatsapp, 20, now)
+    packets = whatsapp.heard()
+    assert len(keys_of(packets)) == 8
+    assert len({packet.timestamp for packet in keys_of(packets)}) == 1
+    assert is_in_step(packets)
+    assert all(number > 0 for number, _ in steps(packets))
+
+
+def test_toward_whatsapp_a_very_long_gap_is_left_to_the_timestamps(whatsapp: Wire) -> None:
+    speak(whatsapp, 3, T0, sequence=1, timestamp=0)
+    tick(whatsapp, 3, T0 + 3600.0)
+    packets = whatsapp.heard()
+    number, time = steps(packets)[2]
+    assert number == 1
+    assert time == pytest.approx(3599.96 * 48000, abs=FRAME)

@@ -64,7 +64,11 @@ class Wire:
     """One peer's sending side, our ingress and egress, and another peer's receiving side."""
 
     def __init__(
-        self, profile: SrtpProfile = PROFILES[0], *, comfort_after_s: float = 0.1
+        self,
+        profile: SrtpProfile = PROFILES[0],
+        *,
+        comfort_after_s: float = 0.1,
+        in_step: bool = False,
     ) -> None:
         size = profile.key_bytes + profile.salt_bytes
         inward, outward = os.urandom(size), os.urandom(size)
@@ -80,6 +84,7 @@ class Wire:
             send_keypad=101,
             peer_ssrc=None,
             comfort_after_s=comfort_after_s,
+            in_step=in_step,
         )
         self.bounds = LegSettings()
         self.source_keys = SourceKeys()

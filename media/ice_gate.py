@@ -4,6 +4,7 @@ aioice answers unauthenticated requests with errors (a small reflector), and its
 raises more than `ValueError` on hostile input. Both end here.
 """
 
+import asyncio
 import struct
 import time
 from collections import Counter
@@ -17,8 +18,8 @@ from media.port import SocketAddress, UdpPort
 
 COOKIE = b"\x21\x12\xa4\x42"
 HEADER_BYTES = 20
-CHECK_TRIES = 40
-"""At 0.5 s each, longer than any leg may take to connect."""
+CHECK_PAUSES_S = (0.2,) * 10 + (0.5,) * 40
+"""Longer in all than any leg may take to connect."""
 BINDING_REQUEST = 0x0001
 BINDING_ANSWERS = (0x0101, 0x0111)
 ROLE_CONFLICT = 487
@@ -68,18 +69,21 @@ class GatedStun(StunProtocol):
         integrity_key: bytes | None = None,
         retransmissions: int | None = None,
     ) -> tuple[stun.Message, SocketAddress]:
-        """Repeat a check twice a second instead of after ever longer pauses.
+        """Repeat a check after short, even pauses instead of ever longer ones.
 
         WhatsApp ignores our checks until the gateway has delivered our answer; with the
         doubling of RFC 8489 section 6.2.1 it could then be seconds until the next one.
+        An answer to any of the repetitions counts, since they are one transaction.
         """
-        tries = CHECK_TRIES if retransmissions is None else 1 + retransmissions
-        for _ in range(tries - 1):
+        if retransmissions is not None:
+            return await super().request(request, addr, integrity_key, retransmissions)
+        for pause_s in CHECK_PAUSES_S:
             try:
-                return await super().request(request, addr, integrity_key, 0)
-            except stun.TransactionTimeout:
+                async with asyncio.timeout(pause_s):
+                    return await super().request(request, addr, integrity_key, 0)
+            except (TimeoutError, stun.TransactionTimeout):
                 continue
-        return await super().request(request, addr, integrity_key, 0)
+        raise stun.TransactionTimeout
 
     def receive(self, datagram: bytes, source: SocketAddress) -> None:
         """Judge one STUN datagram from anybody and pass it on if it is expected."""

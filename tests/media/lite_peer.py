@@ -25,6 +25,8 @@ class LitePeer(asyncio.DatagramProtocol):
     def __init__(self) -> None:
         self.role = "controlled"
         self.checks: list[stun.Message] = []
+        self.deaf_checks = 0
+        """How many checks to leave unanswered first."""
         self.nominated = asyncio.Event()
         self.connected = asyncio.Event()
         self.heard: list[tuple[int, int, int]] = []
@@ -117,6 +119,8 @@ class LitePeer(asyncio.DatagramProtocol):
         if not message.check_message_integrity(self.password.encode()):
             return
         self.checks.append(message)
+        if len(self.checks) <= self.deaf_checks:
+            return
         response = stun.Message(
             message_method=stun.Method.BINDING,
             message_class=stun.Class.RESPONSE,

@@ -227,6 +227,20 @@ async def test_a_lite_peers_offer_is_answered_and_connected(gateway: GatewayClie
         await gateway.wait_packets_in("wa", 10)
 
 
+async def test_a_peer_that_learns_our_answer_late_is_asked_again_and_again(
+    gateway: GatewayClient,
+) -> None:
+    async with LitePeer() as whatsapp:
+        # As WhatsApp does until the gateway's request with our answer has arrived.
+        whatsapp.deaf_checks = 8
+        offer = whatsapp.description("actpass")
+        answer = await gateway.answer_offer("wa", LegKind.WHATSAPP, offer)
+        await eventually(lambda: len(whatsapp.checks) >= 8)
+        assert len({check.transaction_id for check in whatsapp.checks[:8]}) == 1
+        whatsapp.start(answer, "server")
+        await gateway.wait_state("wa", LegState.CONNECTED)
+
+
 @pytest.mark.parametrize("role", ["client", "server"])
 async def test_a_wrong_fingerprint_closes_the_leg(gateway: GatewayClient, role: str) -> None:
     async with LitePeer() as whatsapp, LitePeer() as other:

@@ -77,18 +77,16 @@ class PortPoller:
             for fileno, _events in ready:
                 # One that was read earlier in this round may have closed this one.
                 readable = readables.get(fileno)
-                if readable is not None:
-                    self._receive(readable, now)
-
-    def _receive(self, readable: Readable, now: float) -> None:
-        try:
-            readable.receive(now)
-        except Exception:
-            # A mistake of ours costs one packet and no other. It is told once: who can
-            # send one such packet can send many.
-            self.failures += 1
-            if self.failures == 1:
-                log.exception("packet failed")
+                if readable is None:
+                    continue
+                try:
+                    readable.receive(now)
+                except Exception:
+                    # A mistake of ours costs one packet and no other. It is told once:
+                    # who can send one such packet can send many.
+                    self.failures += 1
+                    if self.failures == 1:
+                        log.exception("packet failed")
 
     def _rate(self) -> float | None:
         """Packets per second over the window that just ended, None while it lasts."""

@@ -16,7 +16,7 @@ from media.srtp import PacketBuffer
 SocketAddress = tuple[str, int]
 
 RTP_FIRST_BITS = 0x80
-"""RFC 7983: first byte 128..191 is SRTP or SRTCP, 20..63 DTLS, 0..3 STUN."""
+"""RFC 7983: a first byte of 128..191 (highest bits 10) is SRTP or SRTCP."""
 DTLS_FIRST_BYTE = range(20, 64)
 STUN_FIRST_BYTE = range(4)
 DATAGRAM_BYTES_MAX = 1500
@@ -113,17 +113,20 @@ class UdpPort(asyncio.DatagramTransport):
     def take(self, size: int, source: SocketAddress, now: float) -> None:
         """Pass on the datagram of `size` bytes in the buffer that came from `source`."""
         view = self._buffer.view
-        # The two highest bits 10: 128..191, as RFC 7983 assigns it to RTP and RTCP.
         if size and view[0] & 0xC0 == RTP_FIRST_BITS and source in self.validated:
-            self._allowance -= 1.0
-            if self._allowance < 0.0 and not self._refill(now):
-                self._drops["rate"] += 1
-            elif (sink := self.sink) is not None and size <= DATAGRAM_BYTES_MAX:
-                sink.receive(size, now)
-            else:
-                self._drops["before_keys" if sink is None else "oversize"] += 1
+            self.take_media(size, now)
         else:
-            self._pass_on(bytes(view[:size]), source)
+            self.pass_on(bytes(view[:size]), source)
+
+    def take_media(self, size: int, now: float) -> None:
+        """Hand the SRTP packet in the buffer, from a validated source, to the leg."""
+        self._allowance -= 1.0
+        if self._allowance < 0.0 and not self._refill(now):
+            self._drops["rate"] += 1
+        elif (sink := self.sink) is not None and size <= DATAGRAM_BYTES_MAX:
+            sink.receive(size, now)
+        else:
+            self._drops["before_keys" if sink is None else "oversize"] += 1
 
     def sender_to(self, remote: SocketAddress) -> Callable[[Any], int]:
         """A function that sends media to `remote`, which ICE must have validated.
@@ -153,7 +156,8 @@ class UdpPort(asyncio.DatagramTransport):
         self._allowance = min(granted, float(self._allowance_per_s)) - 1.0
         return True
 
-    def _pass_on(self, datagram: bytes, source: SocketAddress) -> None:
+    def pass_on(self, datagram: bytes, source: SocketAddress) -> None:
+        """Hand a datagram that is no media of a validated source to who judges it."""
         owner = self.owner
         first = datagram[0] if datagram else 255
         if owner is None or not datagram or len(datagram) > DATAGRAM_BYTES_MAX:
@@ -240,7 +244,11 @@ class PeerSocket:
         except OSError:
             # Nothing there, or the peer's host said "port unreachable": consent decides.
             return
-        self._port.take(size, self._remote, now)
+        # The kernel has matched the source, and ICE has validated it.
+        if size and self._view[0] & 0xC0 == RTP_FIRST_BITS:
+            self._port.take_media(size, now)
+        else:
+            self._port.pass_on(bytes(self._view[:size]), self._remote)
 
     def close(self) -> None:
         """Leave the peer's packets to the port again."""

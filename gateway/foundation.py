@@ -14,6 +14,7 @@ from gateway.adapters.sql_calls import SqlCalls
 from gateway.adapters.sql_directory import SqlDirectory
 from gateway.adapters.sql_engine import Database, DatabaseBounds
 from gateway.adapters.sql_inbox import SqlInbox, SqlTombstones
+from gateway.adapters.sql_inbox_archive import SqlInboxArchive
 from gateway.adapters.sql_login_limit import LoginBounds, SqlLoginLimit
 from gateway.adapters.sql_nodes import SqlNodes
 from gateway.adapters.sql_passwords import HashCost, PasswordHashing, SqlPasswords
@@ -37,6 +38,7 @@ class Foundation:
     calls: SqlCalls
     directory: SqlDirectory
     inbox: SqlInbox
+    inbox_archive: SqlInboxArchive
     login_limit: SqlLoginLimit
     nodes: SqlNodes
     passwords: SqlPasswords
@@ -121,6 +123,7 @@ def _stores(
         calls=SqlCalls(database, clock.wall),
         directory=SqlDirectory(database, keys),
         inbox=SqlInbox(database, clock.wall, waiting_max=settings.inbox_waiting_max),
+        inbox_archive=SqlInboxArchive(database, clock.wall),
         login_limit=SqlLoginLimit(
             database,
             key=keys.derived("login limit"),

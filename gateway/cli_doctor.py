@@ -1,11 +1,7 @@
-"""`callgate doctor` and `callgate health`: what is wrong, and what to do about it."""
+"""`callgate doctor`: what is wrong, and what to do about it."""
 
 import asyncio
-import ssl
-import urllib.error
-import urllib.request
 from collections.abc import Sequence
-from http import HTTPStatus
 
 import typer
 
@@ -16,8 +12,6 @@ from gateway.cli_doctor_graph import check_graph
 from gateway.cli_terminal import say, settings
 from gateway.foundation import open_foundation
 from gateway.settings import Settings
-
-_HEALTH_MAX_S = 4.0
 
 
 def doctor() -> None:
@@ -35,15 +29,6 @@ def doctor() -> None:
     say("\nready for calls")
 
 
-def health() -> None:
-    """Exit with 0 if the gateway on this machine says it is alive (for health checks)."""
-    loaded = settings()
-    if not _is_alive(loaded):
-        say("not alive")
-        raise typer.Exit(1)
-    say("alive")
-
-
 async def _examine(loaded: Settings) -> Sequence[Finding]:
     findings = checks.check_settings(loaded)
     async with open_foundation(loaded, SystemClock()) as stores:
@@ -55,22 +40,3 @@ async def _examine(loaded: Settings) -> Sequence[Finding]:
         findings += checks.check_ports(loaded)
         findings += await check_graph(loaded, stores)
     return findings
-
-
-def _is_alive(loaded: Settings) -> bool:
-    scheme = "http" if loaded.tls_cert is None else "https"
-    host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(loaded.http_host, loaded.http_host)  # noqa: S104 (compared, not bound)
-    # Our own certificate on our own machine: its name is the public one.
-    context = ssl.create_default_context()
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
-    opener = urllib.request.build_opener(
-        urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=context)
-    )
-    try:
-        with opener.open(
-            f"{scheme}://{host}:{loaded.http_port}/healthz", timeout=_HEALTH_MAX_S
-        ) as answer:
-            return bool(answer.status == HTTPStatus.OK)
-    except (urllib.error.URLError, OSError):
-        return False

@@ -18,12 +18,12 @@ from media.relay import COMFORT_TICK_S, StreamSpec
 from media.rtp import (
     CLOCK_HZ,
     FRAME_SAMPLES,
-    HEADER,
     HEADER_BYTES,
     MARKER,
     PLAIN_FIRST_BYTE,
     SEQUENCE_MASK,
     TIMESTAMP_MASK,
+    pack_header,
     signed16,
     signed32,
 )
@@ -306,7 +306,7 @@ class Egress:
         buffer = self._buffer
         start, end = buffer.start, buffer.end
         offset = start - HEADER_BYTES
-        HEADER.pack_into(
+        pack_header(
             self._view, offset, PLAIN_FIRST_BYTE, second, sequence, timestamp, self._ssrc
         )
         length = self._length

@@ -10,7 +10,13 @@ from media.egress import Egress
 from media.keypad import EVENT, KeypadListener
 from media.reception import Reception
 from media.relay import StreamObserver, StreamSpec
-from media.rtp import HEADER, HEADER_BYTES, MARKER, PLAIN_FIRST_BYTE, payload_bounds
+from media.rtp import (
+    HEADER_BYTES,
+    MARKER,
+    PLAIN_FIRST_BYTE,
+    payload_bounds,
+    unpack_header,
+)
 from media.settings import LegSettings
 from media.srtp import (
     ERROR_AUTHENTICATION,
@@ -20,8 +26,9 @@ from media.srtp import (
     srtp_unprotect,
 )
 
-RTCP_SECOND_BYTES: Final = range(192, 224)
-"""RFC 5761 section 4: packet types 192..223 are RTCP."""
+RTCP_FIRST_TYPE: Final = 192
+RTCP_LAST_TYPE: Final = 223
+"""RFC 5761 section 4: a second byte in this range means RTCP."""
 RTCP_BYTES_MIN: Final = 8
 
 
@@ -124,8 +131,8 @@ class Ingress:
             self._drops["malformed"] += 1
             return
         # The header is never encrypted, so it can be looked at before it is verified.
-        first, second, sequence, timestamp, ssrc = HEADER.unpack_from(self._view)
-        if second in RTCP_SECOND_BYTES:
+        first, second, sequence, timestamp, ssrc = unpack_header(self._view)
+        if RTCP_FIRST_TYPE <= second <= RTCP_LAST_TYPE:
             self._receive_rtcp(size, now)
             return
         length = self._length

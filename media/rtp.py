@@ -4,6 +4,9 @@ from struct import Struct
 from typing import Final
 
 HEADER: Final = Struct("!BBHII")
+unpack_header: Final = HEADER.unpack_from
+"""First byte, second byte, sequence, timestamp, SSRC."""
+pack_header: Final = HEADER.pack_into
 HEADER_BYTES: Final = 12
 PLAIN_FIRST_BYTE: Final = 0x80
 """Version 2 without padding, extension and CSRC."""

@@ -1,0 +1,34 @@
+"""All commands of `callgate`, each from its file."""
+
+import typer
+
+from gateway import (
+    cli_accounts,
+    cli_calls,
+    cli_config,
+    cli_db,
+    cli_doctor,
+    cli_health,
+    cli_serve,
+    cli_users,
+    cli_webhooks,
+)
+
+app = typer.Typer(
+    name="callgate",
+    help="A gateway for WhatsApp Business calls.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+app.command("serve")(cli_serve.serve)
+app.command("doctor")(cli_doctor.doctor)
+app.command("health")(cli_health.health)
+app.add_typer(cli_accounts.app, name="account")
+app.add_typer(cli_users.app, name="user")
+app.add_typer(cli_calls.app, name="call")
+app.add_typer(cli_webhooks.app, name="webhook")
+app.add_typer(cli_db.app, name="db")
+app.add_typer(cli_config.app, name="config")
+app.add_typer(cli_config.keys, name="key")

@@ -224,16 +224,7 @@ async def _serve(
         ice_servers=settings.ice_servers_for_browsers(),
         reattach_s=round(settings.reattach_max_s),
     )
-    internal_port = None
-    if settings.internal_port:
-        internal_port = await stack.enter_async_context(
-            serving(
-                build_internal_app([metrics.registry], checks),
-                host=settings.internal_host,
-                port=settings.internal_port,
-                grace_s=settings.shutdown_grace_s,
-            )
-        )
+    internal_port = await _serve_metrics(stack, settings, metrics, checks)
     port = await stack.enter_async_context(
         serving(
             build_public_app(deps),
@@ -244,6 +235,24 @@ async def _serve(
         )
     )
     return Running(port, internal_port)
+
+
+async def _serve_metrics(
+    stack: AsyncExitStack,
+    settings: Settings,
+    metrics: HttpMetrics,
+    checks: dict[str, Check],
+) -> int | None:
+    if not settings.internal_port:
+        return None
+    return await stack.enter_async_context(
+        serving(
+            build_internal_app([metrics.registry], checks),
+            host=settings.internal_host,
+            port=settings.internal_port,
+            grace_s=settings.shutdown_grace_s,
+        )
+    )
 
 
 def _webhook_secrets(settings: Settings) -> WebhookSecrets:

@@ -101,28 +101,32 @@ def set_up(
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,
     )
-    logging.config.dictConfig(
-        {
-            "version": 1,
-            "disable_existing_loggers": False,
-            "formatters": {
-                "line": {
-                    "()": structlog.stdlib.ProcessorFormatter,
-                    "foreign_pre_chain": shared,
-                    "processors": [
-                        structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                        # As text, so that it is scrubbed; locals are never shown.
-                        structlog.processors.format_exc_info,
-                        redact,
-                        renderer,
-                    ],
-                }
-            },
-            "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
-            "root": {"handlers": ["stderr"], "level": level.upper()},
-            "loggers": {name: {"level": least} for name, least in LIBRARY_LEVELS.items()},
-        }
-    )
+    logging.config.dictConfig(_standard_logging(level, shared, renderer))
+
+
+def _standard_logging(
+    level: str, shared: list[Processor], renderer: Processor
+) -> dict[str, object]:
+    return {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "formatters": {
+            "line": {
+                "()": structlog.stdlib.ProcessorFormatter,
+                "foreign_pre_chain": shared,
+                "processors": [
+                    structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                    # As text, so that it is scrubbed; locals are never shown.
+                    structlog.processors.format_exc_info,
+                    redact,
+                    renderer,
+                ],
+            }
+        },
+        "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+        "root": {"handlers": ["stderr"], "level": level.upper()},
+        "loggers": {name: {"level": least} for name, least in LIBRARY_LEVELS.items()},
+    }
 
 
 def redact(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:

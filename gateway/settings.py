@@ -204,6 +204,9 @@ class Settings(BaseSettings):
     def _check_together(self) -> Self:
         if (self.tls_cert is None) != (self.tls_key is None):
             raise ValueError("tls_cert and tls_key are given both or neither")
+        url = self.redis_url.get_secret_value() if self.redis_url is not None else None
+        if url is not None and not url.startswith(("redis://", "rediss://", "unix://")):
+            raise ValueError("redis_url must begin with redis://, rediss:// or unix://")
         return self
 
     @classmethod

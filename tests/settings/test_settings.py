@@ -108,6 +108,7 @@ def test_lists_are_read_from_one_line_and_from_toml(
         ("ICE_SERVERS", "stun:a", "ice_servers"),
         ("ICE_SERVERS", '[{"url": "stun:a"}]', "CALLGATE_ICE_SERVERS"),
         ("TLS_CERT", "/cert.pem", "tls_key"),
+        ("REDIS_URL", "localhost:6379", "redis_url must begin"),
         ("LOG_LEVEL", "loud", "CALLGATE_LOG_LEVEL"),
         ("HTP_PORT", "1", "CALLGATE_HTTP_PORT"),
         ("WHATSAPP_APP_SECRETS", "1", "CALLGATE_WHATSAPP_APP_SECRET"),

@@ -1,0 +1,101 @@
+"""A command line on a data directory of its own, and a stand-in for Graph."""
+
+import http.server
+import json
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from email.utils import formatdate
+from pathlib import Path
+
+import pytest
+import structlog
+
+from gateway import cli
+from tests.services.postgres import postgres_server
+
+__all__ = ["postgres_server"]
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """What one command did."""
+
+    code: int
+    out: str
+    err: str
+
+
+Callgate = Callable[..., Ran]
+
+
+@pytest.fixture
+def data_dir(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    for name in list(os.environ):
+        if name.startswith("CALLGATE_"):
+            monkeypatch.delenv(name)
+    path = tmp_path / "data"
+    monkeypatch.setenv("CALLGATE_DATA_DIR", str(path))
+    # Cheap hashes: the cost of argon2 is not what these tests are about.
+    monkeypatch.setenv("CALLGATE_ARGON2_MEMORY_KIB", "64")
+    monkeypatch.setenv("CALLGATE_ARGON2_PASSES", "1")
+    monkeypatch.setenv("CALLGATE_ARGON2_LANES", "1")
+    return path
+
+
+@pytest.fixture
+def callgate(data_dir: Path, capfd: pytest.CaptureFixture[str]) -> Iterator[Callgate]:
+    """Run a command in this process, expecting success unless `code` says otherwise."""
+
+    def call(*arguments: str, code: int = 0) -> Ran:
+        capfd.readouterr()
+        found = cli.run(list(arguments))
+        shown = capfd.readouterr()
+        ran = Ran(found, shown.out, shown.err)
+        assert ran.code == code, ran
+        assert "Traceback" not in ran.err
+        return ran
+
+    yield call
+    structlog.reset_defaults()
+
+
+@dataclass(slots=True)
+class FakeGraph:
+    """Answers every GET as it is told to."""
+
+    url: str
+    status: int = 200
+    body: object = field(default_factory=lambda: {"id": "1"})
+    clock_off_s: float = 0.0
+    asked: list[tuple[str, str]] = field(default_factory=list)
+
+
+@pytest.fixture
+def graph(monkeypatch: pytest.MonkeyPatch, data_dir: Path) -> Iterator[FakeGraph]:
+    fake = FakeGraph("")
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            fake.asked.append((self.path, self.headers.get("Authorization", "")))
+            body = json.dumps(fake.body).encode()
+            self.send_response_only(fake.status)
+            self.send_header("Date", formatdate(time.time() + fake.clock_off_s, usegmt=True))
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 (its name there)
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+    thread.start()
+    fake.url = f"http://127.0.0.1:{server.server_port}"
+    monkeypatch.setenv("CALLGATE_WHATSAPP_GRAPH_URL", fake.url)
+    yield fake
+    server.shutdown()
+    thread.join()
+    server.server_close()

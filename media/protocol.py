@@ -59,6 +59,10 @@ class CloseReason(StrEnum):
     PEER_CLOSED = "peer_closed"
     """DTLS close_notify by the peer (agent leg: the page closed)."""
     GATEWAY_GONE = "gateway_gone"
+    WORKER_STOPPED = "worker_stopped"
+    """The worker was told to stop (SIGTERM)."""
+    INTERNAL = "internal"
+    """A mistake of the worker; its log has the details."""
 
 
 class LegSnapshot(Message):
@@ -247,12 +251,15 @@ class Done(Message):
     snapshot: Snapshot | None = None
 
 
+FailureCode = Literal["bad_sdp", "no_such_leg", "conflict", "stale_epoch", "limit", "internal"]
+
+
 class Failed(Message):
     """The command had no effect."""
 
     type: Literal["failed"] = "failed"
     id: str
-    code: Literal["bad_sdp", "no_such_leg", "conflict", "stale_epoch", "limit", "internal"]
+    code: FailureCode
     reason: str
     """In plain words, fit for an agent's screen; holds no SDP and no address."""
 

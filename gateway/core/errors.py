@@ -15,7 +15,8 @@ CallgateError
 └── StoreError          the database
     ├── StoreDown       cannot be reached or does not answer in time
     ├── VersionConflict somebody else wrote first
-    └── NotOwner        the call belongs to another node, or to a later life of this one
+    ├── NotOwner        the call belongs to another node, or to a later life of this one
+    └── SecretUnreadable  sealed with a key that is not in the key ring
 """
 
 from dataclasses import dataclass
@@ -111,3 +112,7 @@ class VersionConflict(StoreError):
 
 class NotOwner(StoreError):
     """The call belongs to another node or to a later life of this one; nothing was written."""
+
+
+class SecretUnreadable(StoreError):
+    """Sealed with a key that is not in the key ring, or tampered with; `doctor` names it."""

@@ -127,6 +127,13 @@ class CallStore(Protocol):
     async def live(self) -> Sequence[CallRow]:
         """Return all calls that have not ended, of all owners."""
 
+    async def unfinished(self) -> Sequence[CallRow]:
+        """Return the live calls, and the ended ones that still have pending commands.
+
+        What a restart has to look at: the end of a call is committed before Meta and the
+        media worker are told of it.
+        """
+
     async def adopt(
         self, call_id: CallId, *, seen_epoch: int, node: NodeId, epoch: int
     ) -> bool:

@@ -1,0 +1,88 @@
+"""Brings the schema up to date, one starter at a time."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from alembic import command
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from alembic.util import CommandError
+from sqlalchemy import Connection, text
+
+from gateway.adapters.sql_engine import Database
+from gateway.adapters.sql_schema import metadata
+from gateway.core.errors import BadInput
+
+_MIGRATIONS = Path(__file__).parent / "migrations"
+# Any fixed number: it only has to be the same in every starting gateway.
+_ADVISORY_LOCK = 0x43414C4C
+
+
+async def upgrade(database: Database, revision: str = "head") -> str:
+    """Migrate up and return the revision reached.
+
+    Starters of several nodes queue on a lock in the database; the late ones find nothing left
+    to do. Raises `StoreDown`, or `BadInput` if the schema is newer than this program.
+    """
+    return await _run(database, lambda config: command.upgrade(config, revision))
+
+
+async def downgrade(database: Database, revision: str) -> str:
+    """Migrate down, losing what the older schema has no place for; return the revision."""
+    return await _run(database, lambda config: command.downgrade(config, revision))
+
+
+async def current(database: Database) -> str | None:
+    """Return the schema's revision, None before the first migration."""
+    async with database.reading() as connection:
+        return await connection.run_sync(_revision)
+
+
+def newest() -> str:
+    """Return the revision this program needs."""
+    head = ScriptDirectory(str(_MIGRATIONS)).get_current_head()
+    assert head is not None
+    return head
+
+
+async def drift(database: Database) -> list[Any]:
+    """Return what differs between the database and `sql_schema`: empty when they agree."""
+
+    def compare(connection: Connection) -> list[Any]:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        return list(compare_metadata(context, metadata))
+
+    async with database.reading() as connection:
+        return await connection.run_sync(compare)
+
+
+async def _run(database: Database, act: Callable[[Config], None]) -> str:
+    config = Config()
+    config.set_main_option("script_location", str(_MIGRATIONS))
+
+    def migrate(connection: Connection) -> str:
+        config.attributes["connection"] = connection
+        try:
+            act(config)
+        except CommandError as error:
+            raise BadInput(f"cannot migrate the database: {error}") from error
+        return _revision(connection) or ""
+
+    patient = database.patient()
+    try:
+        # On SQLite the write transaction itself is the lock.
+        async with patient.writing() as connection:
+            if not patient.is_sqlite:
+                await connection.execute(
+                    text(f"SELECT pg_advisory_xact_lock({_ADVISORY_LOCK})")
+                )
+            return await connection.run_sync(migrate)
+    finally:
+        await patient.close()
+
+
+def _revision(connection: Connection) -> str | None:
+    return MigrationContext.configure(connection).get_current_revision()

@@ -1,0 +1,317 @@
+"""What one peer hears: one SSRC and one unbroken line of sequence numbers and timestamps.
+
+Whatever is relayed into it (another agent's leg, another SSRC, the comfort stream) is
+renumbered so that the peer sees a single sender for the life of the leg.
+"""
+
+import random
+from collections import Counter
+from collections.abc import Callable
+from typing import Any, Final
+
+from media.port import Path
+from media.prompts import ComfortNoise
+from media.relay import COMFORT_TICK_S, StreamSpec
+from media.rtp import (
+    CLOCK_HZ,
+    FRAME_SAMPLES,
+    HEADER,
+    HEADER_BYTES,
+    MARKER,
+    PLAIN_FIRST_BYTE,
+    SEQUENCE_MASK,
+    TIMESTAMP_MASK,
+    signed16,
+    signed32,
+)
+from media.srtp import PacketBuffer, SrtpContext, srtp_protect
+
+NOBODY: Final = -1
+COMFORT: Final = 0
+"""Source keys; those of relayed SSRCs are positive."""
+
+SEQUENCE_JUMP_MAX: Final = 500
+"""A larger step is a new numbering of the sender, not loss: it is not passed on, since
+libsrtp at the far end would lose count of the wraps."""
+STEP_UNCHECKED: Final = 6 * FRAME_SAMPLES
+CLOCK_ERROR_MAX: Final = CLOCK_HZ
+"""A timestamp that strays from the elapsed time by more than 1 s is a new clock."""
+AHEAD_MAX: Final = CLOCK_HZ
+
+
+class Egress:
+    """The sending half of a stream."""
+
+    __slots__ = (
+        "_address",
+        "_base_at",
+        "_base_timestamp",
+        "_bytes_address",
+        "_comfort",
+        "_comfort_after_s",
+        "_comfort_frame",
+        "_context",
+        "_drops",
+        "_event",
+        "_joined_sequence",
+        "_keypad",
+        "_length",
+        "_on_first",
+        "_opus",
+        "_protect",
+        "_send_datagram",
+        "_sequence",
+        "_sequence_shift",
+        "_session",
+        "_source",
+        "_ssrc",
+        "_timestamp",
+        "_timestamp_at",
+        "_timestamp_shift",
+        "_view",
+        "is_comfort_owed",
+        "is_released",
+        "octets",
+        "packets",
+        "sent_at",
+    )
+
+    def __init__(
+        self,
+        spec: StreamSpec,
+        *,
+        buffer: PacketBuffer,
+        comfort: ComfortNoise,
+        drops: Counter[str],
+        on_first: Callable[[], None],
+    ) -> None:
+        self.packets = 0
+        self.octets = 0
+        self.sent_at = 0.0
+        self.is_released = False
+        self.is_comfort_owed = False
+        self._on_first = on_first
+        self._drops = drops
+        self._view = buffer.view
+        self._bytes_address: Any = buffer.bytes_address
+        self._length: Any = buffer.length
+        self._session = SrtpContext(buffer, spec.keys, receiving=False)
+        self._context: Any = self._session.context
+        self._protect = srtp_protect
+        self._comfort = comfort
+        self._comfort_frame = 0
+        self._comfort_after_s = spec.comfort_after_s
+        self._ssrc = spec.send_ssrc
+        self._opus = spec.send_opus
+        self._keypad = spec.send_keypad
+        # Random starts (RFC 3550 section 5.1), the sequence away from its first wrap.
+        self._sequence = random.getrandbits(15)
+        self._timestamp = random.getrandbits(32)
+        self._joined_sequence = self._sequence
+        self._timestamp_at = 0.0
+        self._base_at = 0.0
+        self._base_timestamp = self._timestamp
+        self._source = NOBODY
+        self._sequence_shift = 0
+        self._timestamp_shift = 0
+        self._event: tuple[int, int, int] | None = None
+        self._address: tuple[str, int] | None = None
+        self._send_datagram: Callable[[Any, Any], int] | None = None
+
+    @property
+    def ssrc(self) -> int:
+        """The one SSRC of this leg toward its peer."""
+        return self._ssrc
+
+    def use_path(self, path: Path) -> None:
+        """Send from the path's port to its remote address from here on."""
+        self._send_datagram = path.port.sock.sendto
+        self._address = path.remote
+
+    def leave(self, source: int) -> None:
+        """The relayed source has ended or was parted; comfort takes its next frame."""
+        if self._source == source:
+            self._source = NOBODY
+
+    def timestamp_at(self, now: float) -> int:
+        """RTP timestamp of the instant `now` on this line."""
+        elapsed = round((now - self._timestamp_at) * CLOCK_HZ) if self.packets else 0
+        return (self._timestamp + elapsed) & TIMESTAMP_MASK
+
+    def protect_rtcp(self, packet: bytes) -> bytes:
+        """Protect a compound packet with this direction's keys."""
+        return self._session.protect_rtcp(packet)
+
+    def send_protected(self, packet: bytes) -> None:
+        """Send an already protected packet on the path."""
+        if self._send_datagram is not None:
+            try:
+                self._send_datagram(packet, self._address)
+            except OSError:
+                self._drops["send_error"] += 1
+
+    def relay_audio(
+        self, source: int, marker: int, sequence: int, timestamp: int, start: int, end: int,
+        now: float,
+    ) -> None:  # fmt: skip
+        """Send the Opus payload at `start:end` of the buffer as the next of this line."""
+        if not self.is_released:
+            self._drops["not_released"] += 1
+            return
+        if source != self._source:
+            self._join(source, sequence, timestamp, now)
+            marker = MARKER
+        own_sequence = (sequence + self._sequence_shift) & SEQUENCE_MASK
+        own_timestamp = (timestamp + self._timestamp_shift) & TIMESTAMP_MASK
+        ahead = (own_sequence - self._sequence) & SEQUENCE_MASK
+        step = (own_timestamp - self._timestamp) & TIMESTAMP_MASK
+        if ahead != 1 or step > STEP_UNCHECKED:
+            if signed16(ahead) <= 0 and signed16(ahead) > -SEQUENCE_JUMP_MAX:
+                self._relay_late(own_sequence, own_timestamp, start, end, now)
+                return
+            if ahead > SEQUENCE_JUMP_MAX or self._strays(step, now):
+                self._join(source, sequence, timestamp, now)
+                marker = MARKER
+                own_sequence = (sequence + self._sequence_shift) & SEQUENCE_MASK
+                own_timestamp = (timestamp + self._timestamp_shift) & TIMESTAMP_MASK
+        self._sequence = own_sequence
+        self._timestamp = own_timestamp
+        self._timestamp_at = now
+        self._send(marker | self._opus, own_sequence, own_timestamp, start, end, now)
+
+    def relay_key(
+        self, source: int, marker: int, sequence: int, timestamp: int, start: int, end: int,
+        now: float,
+    ) -> None:  # fmt: skip
+        """Send a telephone-event payload; all packets of one event share a timestamp.
+
+        RFC 4733 section 2.5.1. The timestamps are on the line of the audio, the durations
+        inside the payload are left in their own 8000 Hz.
+        """
+        if self._keypad is None or not self.is_released:
+            self._drops["keypad_not_carried"] += 1
+            return
+        if source != self._source:
+            self._join(source, sequence, timestamp, now)
+        own_sequence = (sequence + self._sequence_shift) & SEQUENCE_MASK
+        ahead = signed16(own_sequence - self._sequence)
+        if ahead > SEQUENCE_JUMP_MAX or ahead <= -SEQUENCE_JUMP_MAX:
+            self._join(source, sequence, timestamp, now)
+            own_sequence = (sequence + self._sequence_shift) & SEQUENCE_MASK
+        elif ahead <= 0:
+            self._drops["late"] += 1
+            return
+        known = self._event
+        if known is not None and known[:2] == (source, timestamp):
+            own_timestamp = known[2]
+        else:
+            own_timestamp = (timestamp + self._timestamp_shift) & TIMESTAMP_MASK
+            self._event = (source, timestamp, own_timestamp)
+        self._sequence = own_sequence
+        self._send(marker | self._keypad, own_sequence, own_timestamp, start, end, now)
+
+    def skip(self, source: int) -> None:
+        """Close the gap of a packet that carried nothing, lest it look like loss."""
+        if source == self._source:
+            self._sequence_shift -= 1
+
+    def tick(self, now: float) -> None:
+        """Send a comfort frame if one is owed; called every 20 ms."""
+        if not (self.is_comfort_owed and self.is_released):
+            return
+        if self._source == COMFORT:
+            behind = signed32(self._now_timestamp(now) - self._timestamp)
+            if behind < 0:
+                # More than a frame ahead of the clock: real silence lets it catch up.
+                return
+            step = FRAME_SAMPLES if behind < 3 * FRAME_SAMPLES else _whole_frames(behind)
+            marker = 0
+        else:
+            patience = COMFORT_TICK_S * 0.9
+            if self._source != NOBODY:
+                patience = self._comfort_after_s
+            if self.packets and now - self.sent_at < patience:
+                return
+            step = self._advance(now)
+            marker = MARKER
+            self._source = COMFORT
+        self._sequence = (self._sequence + 1) & SEQUENCE_MASK
+        self._timestamp = (self._timestamp + step) & TIMESTAMP_MASK
+        self._timestamp_at = now
+        frames = self._comfort.frames
+        self._comfort_frame = (self._comfort_frame + 1) % len(frames)
+        frame = frames[self._comfort_frame]
+        end = HEADER_BYTES + len(frame)
+        self._view[HEADER_BYTES:end] = frame
+        self._send(marker | self._opus, self._sequence, self._timestamp, HEADER_BYTES, end, now)
+
+    def _relay_late(
+        self, sequence: int, timestamp: int, start: int, end: int, now: float
+    ) -> None:
+        """Send a reordered packet in its own place, if that place was not given away."""
+        if signed16(sequence - self._joined_sequence) < 0 or sequence == self._sequence:
+            self._drops["late"] += 1
+            return
+        self._send(self._opus, sequence, timestamp, start, end, now)
+
+    def _join(self, source: int, sequence: int, timestamp: int, now: float) -> None:
+        """Let `source` go on where the line stands: next number, elapsed time."""
+        if self.packets == 0:
+            self._base_at = now
+            self._base_timestamp = self._timestamp
+        own_sequence = (self._sequence + 1) & SEQUENCE_MASK
+        self._sequence_shift = own_sequence - sequence
+        self._joined_sequence = own_sequence
+        self._timestamp_shift = self._timestamp + self._advance(now) - timestamp
+        self._source = source
+
+    def _advance(self, now: float) -> int:
+        """Samples from the last frame to one that starts now: whole frames, at least one."""
+        if self.packets == 0:
+            self._base_at = now
+            self._base_timestamp = self._timestamp
+            return 0
+        behind = signed32(self._now_timestamp(now) - self._timestamp)
+        if behind < -AHEAD_MAX:
+            # The source ran on a much faster clock than ours: take its line as the truth.
+            self._base_at = now
+            self._base_timestamp = self._timestamp
+        return max(FRAME_SAMPLES, _whole_frames(behind))
+
+    def _now_timestamp(self, now: float) -> int:
+        return self._base_timestamp + round((now - self._base_at) * CLOCK_HZ)
+
+    def _strays(self, step: int, now: float) -> bool:
+        elapsed = (now - self._timestamp_at) * CLOCK_HZ
+        return abs(signed32(step) - elapsed) > CLOCK_ERROR_MAX
+
+    def _send(
+        self, second: int, sequence: int, timestamp: int, start: int, end: int, now: float
+    ) -> None:
+        offset = start - HEADER_BYTES
+        HEADER.pack_into(
+            self._view, offset, PLAIN_FIRST_BYTE, second, sequence, timestamp, self._ssrc
+        )
+        length = self._length
+        length[0] = end - offset
+        error = self._protect(
+            self._context, self._bytes_address + offset if offset else self._bytes_address,
+            length,
+        )  # fmt: skip
+        if error:
+            self._drops["protect_error"] += 1
+            return
+        try:
+            self._send_datagram(self._view[offset : offset + length[0]], self._address)  # type: ignore[misc]
+        except OSError:
+            self._drops["send_error"] += 1
+            return
+        self.sent_at = now
+        self.octets += end - start
+        self.packets += 1
+        if self.packets == 1:
+            self._on_first()
+
+
+def _whole_frames(samples: int) -> int:
+    return (samples + FRAME_SAMPLES // 2) // FRAME_SAMPLES * FRAME_SAMPLES

@@ -1,0 +1,110 @@
+"""The interface between a leg and whatever moves its audio.
+
+The Python implementation stands in `python_relay`; a compiled one would take the same
+calls. A relay unprotects, rewrites and protects; it never decodes and never buffers.
+"""
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import Protocol, Self
+
+from media.port import Path, UdpPort
+from media.srtp import SrtpKeys
+
+COMFORT_TICK_S = 0.02
+
+
+@dataclass(frozen=True, slots=True)
+class StreamSpec:
+    """What both descriptions of a leg settled about its audio."""
+
+    keys: SrtpKeys
+    receive_opus: int
+    """Payload type under which the peer sends Opus to us."""
+    receive_keypad: int | None
+    send_ssrc: int
+    send_opus: int
+    send_keypad: int | None
+    peer_ssrc: int | None
+    """SSRC announced by the peer, if it announced one."""
+    comfort_after_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class StreamCounters:
+    """What a stream has received and sent since it was opened."""
+
+    packets_in: int = 0
+    packets_out: int = 0
+    octets_out: int = 0
+    lost_in: int = 0
+    jitter_ms: float = 0.0
+    peer_ssrc: int | None = None
+    highest_sequence: int = 0
+    """Extended by the count of wraps (RFC 3550 section 6.4.1)."""
+    expected_in: int = 0
+    """Packets of the present SSRC that should have come."""
+    received_in: int = 0
+    """Packets of the present SSRC that came."""
+    send_timestamp: int = 0
+    """RTP timestamp that a packet sent now would have."""
+    heard_at: float | None = None
+    """Monotonic time of the last authenticated RTP packet."""
+    alive_at: float | None = None
+    """Monotonic time of the last authenticated packet, RTP or RTCP."""
+
+
+class StreamObserver(Protocol):
+    """What a stream tells its leg; called from the packet path, so it must be short."""
+
+    def first_rtp_received(self) -> None:
+        """The first authenticated RTP packet arrived."""
+
+    def first_rtp_sent(self) -> None:
+        """The first RTP packet left."""
+
+    def rtcp_received(self, packet: bytes, now: float) -> None:
+        """A verified, decrypted compound RTCP packet arrived."""
+
+    def key_pressed(self, digit: str, duration_ms: int) -> None:
+        """A keypad tone of the peer ended."""
+
+
+class MediaStream(Protocol):
+    """The audio of one leg."""
+
+    def counters(self, now: float) -> StreamCounters:
+        """The figures up to `now` (monotonic)."""
+
+    def use_path(self, path: Path) -> None:
+        """Send to `path` from here on."""
+
+    def relay_to(self, sink: Self | None) -> None:
+        """Pass the peer's audio on to `sink`; None drops it and `sink` falls to comfort."""
+
+    def set_comfort(self, on: bool) -> None:
+        """Whether a continuous stream is owed to the peer while nothing is relayed."""
+
+    def release(self) -> None:
+        """Let RTP and RTCP flow toward the peer; before, nothing is sent."""
+
+    def send_rtcp(self, packet: bytes) -> None:
+        """Protect and send a compound packet; dropped before `release`."""
+
+    def close(self) -> None:
+        """Stop; the ports of the leg are closed by their owner."""
+
+
+class Relay(Protocol):
+    """Moves the audio of all legs of a worker."""
+
+    def open_stream(
+        self,
+        spec: StreamSpec,
+        *,
+        ports: list[UdpPort],
+        path: Path,
+        observer: StreamObserver,
+        drops: Counter[str],
+    ) -> MediaStream:
+        """Start to receive on `ports`; sending waits for `release`."""

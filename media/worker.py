@@ -1,0 +1,104 @@
+"""The worker: constructs and wires every part, serves, and ends cleanly."""
+
+import asyncio
+import signal
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+import structlog
+
+from media.addresses import LocalAddresses
+from media.commands import CommandDesk
+from media.endpoints import EndpointFactory, PortPoller
+from media.event_log import EventLog
+from media.gateway_server import GatewayServer
+from media.prompts import ComfortNoise
+from media.protocol import CloseReason
+from media.python_relay import PythonRelay
+from media.settings import WorkerSettings
+from media.srtp import PacketBuffer
+from media.switchboard import Switchboard
+from media.worker_context import WorkerContext, take_snapshot
+
+log = structlog.get_logger()
+
+
+async def serve(settings: WorkerSettings, *, token: str, comfort: ComfortNoise) -> None:
+    """Serve until SIGTERM or SIGINT, or until no gateway came for too long."""
+    loop = asyncio.get_running_loop()
+    stopped: asyncio.Future[CloseReason] = loop.create_future()
+
+    def stop(reason: CloseReason) -> None:
+        if not stopped.done():
+            stopped.set_result(reason)
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop, CloseReason.WORKER_STOPPED)
+    buffer = PacketBuffer()
+    poller = PortPoller(loop, settings.poll)
+    relay = PythonRelay(loop, buffer=buffer, comfort=comfort, bounds=settings.leg)
+    context = _context(settings, poller, relay, buffer)
+    server = GatewayServer(context, settings.socket_path, token)
+    await server.start()
+    log.info("media worker ready", addresses=len(context.switchboard.endpoints.addresses.bound))
+    housekeeping = asyncio.create_task(_housekeep(context, server, stop))
+    try:
+        waited: set[asyncio.Future[Any]] = {stopped, housekeeping}
+        await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        housekeeping.cancel()
+        reason = stopped.result() if stopped.done() else CloseReason.INTERNAL
+        await context.switchboard.close_all(reason)
+        await server.close()
+        relay.close()
+        poller.close()
+        log.info("media worker stopped", reason=reason.value)
+    if not stopped.done():
+        await housekeeping
+
+
+def _context(
+    settings: WorkerSettings, poller: PortPoller, relay: PythonRelay, buffer: PacketBuffer
+) -> WorkerContext:
+    events = EventLog(settings.events_max)
+    switchboard = Switchboard(
+        endpoints=EndpointFactory(
+            network=settings.network,
+            addresses=LocalAddresses.from_settings(settings.network),
+            poller=poller,
+            buffer=buffer,
+            packets_per_second_max=settings.leg.packets_per_second_max,
+        ),
+        relay=relay,
+        leg_settings=settings.leg,
+        publish=events.publish,
+    )
+    desk = CommandDesk(
+        switchboard,
+        snapshot=lambda: take_snapshot(switchboard, events),
+        legs_max=settings.legs_max,
+        answers_max=settings.answers_max,
+    )
+    return WorkerContext(
+        settings=settings,
+        worker_id=f"{settings.socket_path.stem}-{uuid.uuid4().hex[:8]}",
+        boot_id=uuid.uuid4().hex,
+        switchboard=switchboard,
+        events=events,
+        desk=desk,
+    )
+
+
+async def _housekeep(
+    context: WorkerContext,
+    server: GatewayServer,
+    stop: Callable[[CloseReason], None],
+) -> None:
+    """Look after all legs several times a second, and after the gateway's absence."""
+    while True:
+        await asyncio.sleep(context.settings.housekeeping_s)
+        context.switchboard.housekeep()
+        if server.alone_s > context.settings.gateway_timeout_s:
+            log.warning("no gateway came; closing all legs")
+            stop(CloseReason.GATEWAY_GONE)

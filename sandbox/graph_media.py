@@ -1,0 +1,89 @@
+"""The Media API: where a file is, the file itself, and its deletion."""
+
+import asyncio
+
+from aiohttp import web
+
+from sandbox.errors import GraphError
+from sandbox.faults import FaultKind
+from sandbox.graph_gate import GraphGate, Json
+from sandbox.media_store import MediaStore
+
+DOWNLOAD_PATH = "/whatsapp_business/attachments/"
+_PARTS = 20
+
+
+class GraphMedia:
+    """Handlers; `base_url` is where the download links point to."""
+
+    def __init__(self, store: MediaStore, gate: GraphGate) -> None:
+        self.base_url = ""
+        self._store = store
+        self._gate = gate
+
+    def routes(self) -> list[web.RouteDef]:
+        """Return the routes; the download has no version in its path, as at Meta."""
+        media = r"/{version:v\d+\.\d+}/{media_id:\d+}"
+        return [
+            web.get(media, self._gate.guard("media", self._look_up)),
+            web.delete(media, self._gate.guard("media", self._delete)),
+            web.get(DOWNLOAD_PATH, self._download),
+        ]
+
+    def link(self, media_id: str) -> str:
+        """Return a fresh download address."""
+        return f"{self.base_url}{DOWNLOAD_PATH}?mid={self._store.new_link(media_id)}"
+
+    async def _look_up(self, request: web.Request) -> Json:
+        stored = self._store.get(request.match_info["media_id"])
+        if stored is None:
+            raise _missing(request.match_info["media_id"])
+        return {
+            "messaging_product": "whatsapp",
+            "url": self.link(stored.media_id),
+            "mime_type": stored.mime_type,
+            "sha256": stored.sha256,
+            "file_size": str(len(stored.content)),
+            "id": stored.media_id,
+        }
+
+    async def _delete(self, request: web.Request) -> Json:
+        if not self._store.delete(request.match_info["media_id"]):
+            raise _missing(request.match_info["media_id"])
+        return {"success": True}
+
+    async def _download(self, request: web.Request) -> web.StreamResponse:
+        fault = self._gate.faults.take("graph", "download")
+        if fault is not None and fault.kind is not FaultKind.GRAPH_SLOW_BODY:
+            return await self._gate.fail(request, fault)
+        try:
+            self._gate.check_token(request)
+        except GraphError as error:
+            return web.Response(status=error.status)
+        stored = self._store.follow(request.query.get("mid", ""))
+        if stored is None:
+            return web.Response(status=404)
+        if fault is None:
+            return web.Response(body=stored.content, content_type=_plain(stored.mime_type))
+        response = web.StreamResponse(headers={"Content-Type": stored.mime_type})
+        response.content_length = len(stored.content)
+        await response.prepare(request)
+        part = max(1, len(stored.content) // _PARTS)
+        for at in range(0, len(stored.content), part):
+            await asyncio.sleep(fault.seconds / _PARTS)
+            await response.write(stored.content[at : at + part])
+        await response.write_eof()
+        return response
+
+
+def _plain(mime_type: str) -> str:
+    """Return the type without its parameters."""
+    return mime_type.partition(";")[0].strip()
+
+
+def _missing(media_id: str) -> GraphError:
+    message = (
+        f"Unsupported get request. Object with ID '{media_id}' does not exist, cannot be "
+        "loaded due to missing permissions, or does not support this operation"
+    )
+    return GraphError(100, message=message, subcode=33)

@@ -1,0 +1,1 @@
+"""The media worker, as a real process on real sockets, with real WebRTC peers."""

@@ -1,0 +1,1 @@
+"""Real servers for tests: private, on Unix sockets, gone with the test process."""

@@ -140,13 +140,16 @@ def grant_size(
 ) -> int:
     """Return how much one ask gets: small enough near the end that others get theirs.
 
-    0 if not even one frame is free.
+    Whole frames, so that none is stranded in halves in two budgets; the last grant takes the
+    crumbs too. 0 if not even one frame is free.
     """
     free = balance.free_ms
     if free < FRAME_MS or active_captures < 1:
         return 0
     share = free // (2 * max(1, budgets_open))
-    return max(FRAME_MS, min(terms.per_capture_ms * active_captures, share))
+    wanted = min(terms.per_capture_ms * active_captures, share)
+    size = max(FRAME_MS, wanted - wanted % FRAME_MS)
+    return free if free - size < FRAME_MS else size
 
 
 def hold_size(balance: Balance, terms: LeaseTerms) -> int:

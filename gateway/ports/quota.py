@@ -52,17 +52,23 @@ class Minutes(Protocol):
         """Let a call's capture draw from its worker's budget, into which its hold goes.
 
         `fresh` becomes the id of the budget if none is open. Raises `Refused` if the call
-        has been settled.
+        has been settled or is captured by another worker.
         """
 
     async def renew(self, ask: Ask, *, now: float) -> Answer:
         """Grant more, or refuse. Raises `NotFound` for an unknown budget."""
 
     async def give_back(self, budget_id: BudgetId, *, returned_ms: int, drawn_ms: int) -> None:
-        """Take back what a worker will not write; both are totals of the budget."""
+        """Take back what a worker will not write; both are totals of the budget.
+
+        A budget that is gone has nothing to give back.
+        """
 
     async def close_budget(self, budget_id: BudgetId, *, drawn_ms: int | None) -> None:
-        """Nothing more is drawn. None: unknown how much was, so all waits for the files."""
+        """Nothing more is drawn. None: unknown how much was, so all waits for the files.
+
+        A budget that is gone is closed.
+        """
 
     async def suspend_worker(self, worker_id: WorkerId) -> Sequence[Budget]:
         """The worker is gone: keep its leases reserved until its files are settled."""

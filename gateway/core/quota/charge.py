@@ -112,7 +112,7 @@ def correct(
         return Charged(balance, charge, None, None, uncovered)
     corrected = replace(charge, charged_ms=charge.charged_ms + delta)
     entry = _entry(
-        f"correct:{charge.call_id}:{key}", EntryKind.CORRECTION, delta, charge, stamp
+        correction_key(charge.call_id, key), EntryKind.CORRECTION, delta, charge, stamp
     )
     return Charged(balance.moved(used_ms=delta), corrected, None, entry, uncovered)
 
@@ -131,6 +131,11 @@ def give_back(balance: Balance, charge: Charge, *, kind: EntryKind, stamp: Stamp
         _entry(f"return:{charge.call_id}", kind, -returned, charge, stamp) if returned else None
     )
     return Charged(balance.moved(used_ms=-returned), gone, None, entry)
+
+
+def correction_key(call_id: CallId, key: str) -> str:
+    """Return the ledger key of a correction for one cause."""
+    return f"correct:{call_id}:{key}"
 
 
 def check_amount(ms: int) -> None:

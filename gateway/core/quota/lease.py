@@ -101,6 +101,7 @@ class Hold:
 class Ask:
     """A worker asks for more. `number` counts a budget's asks from 1; a retry repeats it."""
 
+    account_id: AccountId
     budget_id: BudgetId
     number: int
     active_captures: int
@@ -111,13 +112,18 @@ class Ask:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a worker may write in all: it takes the highest total it has heard."""
+    """What a worker may write in all."""
 
     budget_id: BudgetId
     ask_number: int
     granted_ms: int
-    """Total since the budget was opened."""
+    returned_ms: int
     refusal: Refusal | None
+
+    @property
+    def limit_ms(self) -> int:
+        """Total that the budget's captures may write since it was opened."""
+        return self.granted_ms - self.returned_ms
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,4 +253,4 @@ def return_leftover(balance: Balance, budget: Budget, *, drawing: int) -> Leased
 
 
 def _answer(budget: Budget, ask: Ask, refusal: Refusal | None) -> Answer:
-    return Answer(budget.budget_id, ask.number, budget.granted_ms, refusal)
+    return Answer(budget.budget_id, ask.number, budget.granted_ms, budget.returned_ms, refusal)

@@ -84,7 +84,7 @@ class Book(Minutes):
     @override
     async def take_hold(self, account_id: AccountId, call_id: CallId, *, now: float) -> bool:
         self._check()
-        if call_id in self.holds or call_id in self.charges:
+        if call_id in self.holds or self._known(call_id, account_id):
             return True
         balance = self._balance(account_id)
         amount = lease.hold_size(balance, self.terms)
@@ -113,11 +113,14 @@ class Book(Minutes):
         self, call_id: CallId, account_id: AccountId, worker_id: WorkerId, *, fresh: BudgetId
     ) -> Budget:
         self._check()
-        known = self.charges.get(call_id)
+        known = self._known(call_id, account_id)
         if known is not None:
             if known.is_settled or known.budget_id is None:
                 raise Refused("already_settled", "this call has been charged already")
-            return self.budgets[known.budget_id]
+            budget = self.budgets[known.budget_id]
+            if budget.worker_id != worker_id:
+                raise Refused("other_worker", "this call is captured by another worker")
+            return budget
         budget = next(
             (
                 b
@@ -191,7 +194,7 @@ class Book(Minutes):
         self, call_id: CallId, account_id: AccountId, recorded: Recorded, stamp: Stamp
     ) -> ChargedCall:
         self._check()
-        charge = self.charges.get(call_id) or Charge(call_id, account_id)
+        charge = self._known(call_id, account_id) or Charge(call_id, account_id)
         budget = None if charge.budget_id is None else self.budgets[charge.budget_id]
         if not charge.is_settled:
             await self.release_hold(call_id)
@@ -211,7 +214,7 @@ class Book(Minutes):
     ) -> ChargedCall:
         self._check()
         charge = self._charge_of(call_id)
-        if any(e.key == f"correct:{call_id}:{key}" for e in self.entries):
+        if any(e.key == charges.correction_key(call_id, key) for e in self.entries):
             return ChargedCall(charge, 0, is_repeat=True)
         corrected = charges.correct(
             self._balance(charge.account_id),
@@ -227,7 +230,7 @@ class Book(Minutes):
         self, call_id: CallId, account_id: AccountId, *, kind: EntryKind, stamp: Stamp
     ) -> ChargedCall:
         self._check()
-        charge = self.charges.get(call_id) or Charge(call_id, account_id)
+        charge = self._known(call_id, account_id) or Charge(call_id, account_id)
         balance = self._balance(charge.account_id)
         returned = charges.give_back(balance, charge, kind=kind, stamp=stamp)
         return self._charge(returned, is_repeat=charge.is_returned)
@@ -252,6 +255,12 @@ class Book(Minutes):
         if budget_id not in self.budgets:
             raise NotFound("no such budget")
         return self.budgets[budget_id]
+
+    def _known(self, call_id: CallId, account_id: AccountId) -> Charge | None:
+        charge = self.charges.get(call_id)
+        if charge is not None and charge.account_id != account_id:
+            raise NotFound("this account has no such call")
+        return charge
 
     def _charge_of(self, call_id: CallId) -> Charge:
         if call_id not in self.charges:

@@ -24,7 +24,7 @@ def book() -> Book:
     book = Book()
     book.set_capacity(ACCOUNT, 600_000)
     finish(book.open_capture(A, ACCOUNT, WORKER, fresh=BudgetId("bud")))
-    finish(book.renew(Ask(BudgetId("bud"), 1, 2, 0), now=0.0))
+    finish(book.renew(Ask(ACCOUNT, BudgetId("bud"), 1, 2, 0), now=0.0))
     assert book.balances[ACCOUNT] == Balance(600_000, 0, 30_000)
     return book
 

@@ -29,7 +29,7 @@ BUDGET = Budget(BudgetId("b"), ACCOUNT, WORKER)
 
 
 def an_ask(number: int = 1, active: int = 1, drawn: int = 0) -> Ask:
-    return Ask(BudgetId("b"), number, active, drawn)
+    return Ask(ACCOUNT, BudgetId("b"), number, active, drawn)
 
 
 def renewed(balance: Balance, budget: Budget, ask: Ask, budgets_open: int = 1) -> lease.Renewed:
@@ -161,7 +161,7 @@ def record(book: Book, calls: list[CallId], seconds: int) -> tuple[Draw, list[in
     for call in calls[1:]:
         finish(book.open_capture(call, ACCOUNT, WORKER, fresh=BudgetId("unused")))
     draw = Draw(
-        budget.budget_id, ACCOUNT, WORKER, granted_ms=book.budgets[budget.budget_id].granted_ms
+        budget.budget_id, ACCOUNT, WORKER, limit_ms=book.budgets[budget.budget_id].granted_ms
     )
     draw.active = set(calls)
     stopped: dict[CallId, int] = {}

@@ -15,8 +15,7 @@ class Draw:
     budget_id: BudgetId
     account_id: AccountId
     worker_id: WorkerId
-    granted_ms: int = 0
-    returned_ms: int = 0
+    limit_ms: int = 0
     drawn_ms: int = 0
     asks: int = 0
     outstanding_ask: Ask | None = None
@@ -27,7 +26,7 @@ class Draw:
 
     @property
     def left_ms(self) -> int:
-        return self.granted_ms - self.returned_ms - self.drawn_ms
+        return self.limit_ms - self.drawn_ms
 
     def write_frame(self, call_id: CallId) -> bool:
         """Write one frame if it is covered; compared before writing."""
@@ -42,18 +41,21 @@ class Draw:
 
     def ask(self) -> Ask:
         self.asks += 1
-        self.outstanding_ask = Ask(self.budget_id, self.asks, len(self.active), self.drawn_ms)
+        self.outstanding_ask = Ask(
+            self.account_id, self.budget_id, self.asks, len(self.active), self.drawn_ms
+        )
         return self.outstanding_ask
 
     def hear(self, answer: Answer) -> None:
         if self.outstanding_ask and answer.ask_number >= self.outstanding_ask.number:
             self.outstanding_ask = None
             self.refused = answer.refusal is not None
-        if answer.granted_ms > self.granted_ms:
-            self.lease_ms = answer.granted_ms - self.granted_ms
-            self.granted_ms = answer.granted_ms
+        if answer.limit_ms > self.limit_ms:
+            self.limit_ms = answer.limit_ms
+            self.lease_ms = self.left_ms
 
     def give_back(self, ms: int) -> int:
-        """Lower the own limit first; return the new total to tell."""
-        self.returned_ms += min(ms, self.left_ms)
-        return self.returned_ms
+        """Lower the own limit first; return how much that was."""
+        given = min(ms, self.left_ms)
+        self.limit_ms -= given
+        return given

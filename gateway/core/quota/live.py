@@ -19,7 +19,7 @@ class AccountMinutes:
     version: int
     """Grows with every change of the balance."""
     budgets: tuple[Budget, ...] = ()
-    """Those that are open or have something outstanding."""
+    """Those that are not closed or have something outstanding."""
 
     @property
     def suspense_ms(self) -> int:

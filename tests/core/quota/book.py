@@ -77,7 +77,7 @@ class Book(Minutes):
                 b
                 for b in self.budgets.values()
                 if b.account_id == account_id
-                and (b.state is BudgetState.OPEN or b.outstanding_ms)
+                and (b.state is not BudgetState.CLOSED or b.outstanding_ms)
             ),
         )
 

@@ -83,7 +83,7 @@ class MinutesMachine(RuleBasedStateMachine):
     @rule(name=calls, worker=workers)
     def capture_begins(self, name: CallId, worker: int) -> None:
         call = self.call(name)
-        if call in self.where or call in self.expected:
+        if call in self.where or call in self.expected or call in self.gone:
             return
         self.fresh += 1
         budget = self.act(

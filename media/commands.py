@@ -18,6 +18,13 @@ from media.switchboard import Switchboard
 log = structlog.get_logger()
 
 Answer = Done | Failed
+CallCommand = (
+    protocol.Attach
+    | protocol.Detach
+    | protocol.StartSending
+    | protocol.SetMute
+    | protocol.SetHold
+)
 
 
 class CommandFailed(Exception):
@@ -85,33 +92,36 @@ class CommandDesk:
                 return self._create(identity, command.epoch).offer()
             case protocol.ApplyAnswer():
                 self._apply_answer(command)
-            case protocol.Attach():
-                whatsapp = self._whatsapp_leg(command.whatsapp_leg_id, command.epoch)
-                agent = self._leg(command.agent_leg_id)
-                if agent.kind is not LegKind.AGENT:
-                    raise CommandFailed("conflict", "that leg is not an agent's")
-                self._switchboard.join(whatsapp, agent)
-            case protocol.Detach():
-                self._switchboard.part(
-                    self._whatsapp_leg(command.whatsapp_leg_id, command.epoch)
-                )
-            case protocol.StartSending():
-                self._whatsapp_leg(command.leg_id, command.epoch).start_sending()
-            case protocol.SetMute():
-                whatsapp = self._whatsapp_leg(command.whatsapp_leg_id, command.epoch)
-                whatsapp.muted = command.muted
-                self._switchboard.route(whatsapp)
-            case protocol.SetHold():
-                whatsapp = self._whatsapp_leg(command.whatsapp_leg_id, command.epoch)
-                whatsapp.held = command.held
-                self._switchboard.route(whatsapp)
             case protocol.CloseLeg():
                 await self._close(command)
             case protocol.TakeSnapshot():
                 raise AssertionError("answered before")
             case _:
-                assert_never(command)
+                self._change_call(command)
         return None
+
+    def _change_call(self, command: CallCommand) -> None:
+        """What is heard in a call; all of it can be repeated without harm."""
+        if isinstance(command, protocol.StartSending):
+            self._whatsapp_leg(command.leg_id, command.epoch).start_sending()
+            return
+        whatsapp = self._whatsapp_leg(command.whatsapp_leg_id, command.epoch)
+        match command:
+            case protocol.Attach():
+                agent = self._leg(command.agent_leg_id)
+                if agent.kind is not LegKind.AGENT:
+                    raise CommandFailed("conflict", "that leg is not an agent's")
+                self._switchboard.join(whatsapp, agent)
+            case protocol.Detach():
+                self._switchboard.part(whatsapp)
+            case protocol.SetMute():
+                whatsapp.muted = command.muted
+                self._switchboard.route(whatsapp)
+            case protocol.SetHold():
+                whatsapp.held = command.held
+                self._switchboard.route(whatsapp)
+            case _:
+                assert_never(command)
 
     async def _answer_offer(self, command: protocol.AnswerOffer) -> str:
         offer = parse_sdp(command.offer)

@@ -88,14 +88,9 @@ class DataChannelKeeper:
         self, role: Role, *, send: Callable[[bytes], None], drops: Counter[str]
     ) -> None:
         self._drops = drops
-        self._sctp = _BoundedSctp(_Carrier(role, send))
+        self.association = _BoundedSctp(_Carrier(role, send))
         self._messages: asyncio.Queue[bytes] = asyncio.Queue(MESSAGES_MAX)
         self._task: asyncio.Task[None] | None = None
-
-    @property
-    def open_channels(self) -> int:
-        """How many channels the peer has opened."""
-        return len(self._sctp._data_channels)  # noqa: SLF001  (see selftest)
 
     def start(self, remote_port: int) -> None:
         """Set the association up in the background; `close` must be called in the end."""
@@ -114,11 +109,11 @@ class DataChannelKeeper:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
             self._task = None
-            await self._sctp.stop()
+            await self.association.stop()
 
     async def _run(self, remote_port: int) -> None:
-        await self._sctp.start(None, remote_port)
-        receive: Any = self._sctp._handle_data  # noqa: SLF001  (see selftest)
+        await self.association.start(None, remote_port)
+        receive: Any = self.association._handle_data  # noqa: SLF001  (see selftest)
         while True:
             message = await self._messages.get()
             try:

@@ -1,6 +1,7 @@
 """DTLS for one leg, without I/O: datagrams go in, datagrams and SRTP keys come out."""
 
 import binascii
+import contextlib
 import datetime
 import os
 from dataclasses import dataclass
@@ -121,11 +122,9 @@ class DtlsEndpoint:
     def close(self) -> None:
         """Make a close_notify ready to send."""
         if self.state is DtlsState.ESTABLISHED:
-            try:
+            # If the association is gone already, there is nothing left to say.
+            with contextlib.suppress(SSL.Error):
                 self._ssl.shutdown()
-            except SSL.Error:
-                # The association is gone already; there is nothing left to say.
-                pass
             self.state = DtlsState.CLOSED
 
     def timeout_s(self) -> float | None:

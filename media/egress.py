@@ -46,6 +46,7 @@ class Egress:
         "_address",
         "_base_at",
         "_base_timestamp",
+        "_buffer",
         "_bytes_address",
         "_comfort",
         "_comfort_after_s",
@@ -92,6 +93,7 @@ class Egress:
         self.is_comfort_owed = False
         self._on_first = on_first
         self._drops = drops
+        self._buffer = buffer
         self._view = buffer.view
         self._bytes_address: Any = buffer.bytes_address
         self._length: Any = buffer.length
@@ -151,10 +153,9 @@ class Egress:
                 self._drops["send_error"] += 1
 
     def relay_audio(
-        self, source: int, marker: int, sequence: int, timestamp: int, start: int, end: int,
-        now: float,
-    ) -> None:  # fmt: skip
-        """Send the Opus payload at `start:end` of the buffer as the next of this line."""
+        self, source: int, marker: int, sequence: int, timestamp: int, now: float
+    ) -> None:
+        """Send the Opus payload in the buffer as the next packet of this line."""
         if not self.is_released:
             self._drops["not_released"] += 1
             return
@@ -167,7 +168,7 @@ class Egress:
         step = (own_timestamp - self._timestamp) & TIMESTAMP_MASK
         if ahead != 1 or step > STEP_UNCHECKED:
             if signed16(ahead) <= 0 and signed16(ahead) > -SEQUENCE_JUMP_MAX:
-                self._relay_late(own_sequence, own_timestamp, start, end, now)
+                self._relay_late(own_sequence, own_timestamp, now)
                 return
             if ahead > SEQUENCE_JUMP_MAX or self._strays(step, now):
                 self._join(source, sequence, timestamp, now)
@@ -177,12 +178,11 @@ class Egress:
         self._sequence = own_sequence
         self._timestamp = own_timestamp
         self._timestamp_at = now
-        self._send(marker | self._opus, own_sequence, own_timestamp, start, end, now)
+        self._send(marker | self._opus, own_sequence, own_timestamp, now)
 
     def relay_key(
-        self, source: int, marker: int, sequence: int, timestamp: int, start: int, end: int,
-        now: float,
-    ) -> None:  # fmt: skip
+        self, source: int, marker: int, sequence: int, timestamp: int, now: float
+    ) -> None:
         """Send a telephone-event payload; all packets of one event share a timestamp.
 
         RFC 4733 section 2.5.1. The timestamps are on the line of the audio, the durations
@@ -208,7 +208,7 @@ class Egress:
             own_timestamp = (timestamp + self._timestamp_shift) & TIMESTAMP_MASK
             self._event = (source, timestamp, own_timestamp)
         self._sequence = own_sequence
-        self._send(marker | self._keypad, own_sequence, own_timestamp, start, end, now)
+        self._send(marker | self._keypad, own_sequence, own_timestamp, now)
 
     def skip(self, source: int) -> None:
         """Close the gap of a packet that carried nothing, lest it look like loss."""
@@ -241,18 +241,18 @@ class Egress:
         frames = self._comfort.frames
         self._comfort_frame = (self._comfort_frame + 1) % len(frames)
         frame = frames[self._comfort_frame]
-        end = HEADER_BYTES + len(frame)
-        self._view[HEADER_BYTES:end] = frame
-        self._send(marker | self._opus, self._sequence, self._timestamp, HEADER_BYTES, end, now)
+        buffer = self._buffer
+        buffer.start = HEADER_BYTES
+        buffer.end = HEADER_BYTES + len(frame)
+        self._view[HEADER_BYTES : buffer.end] = frame
+        self._send(marker | self._opus, self._sequence, self._timestamp, now)
 
-    def _relay_late(
-        self, sequence: int, timestamp: int, start: int, end: int, now: float
-    ) -> None:
+    def _relay_late(self, sequence: int, timestamp: int, now: float) -> None:
         """Send a reordered packet in its own place, if that place was not given away."""
         if signed16(sequence - self._joined_sequence) < 0 or sequence == self._sequence:
             self._drops["late"] += 1
             return
-        self._send(self._opus, sequence, timestamp, start, end, now)
+        self._send(self._opus, sequence, timestamp, now)
 
     def _join(self, source: int, sequence: int, timestamp: int, now: float) -> None:
         """Let `source` go on where the line stands: next number, elapsed time."""
@@ -285,9 +285,9 @@ class Egress:
         elapsed = (now - self._timestamp_at) * CLOCK_HZ
         return abs(signed32(step) - elapsed) > CLOCK_ERROR_MAX
 
-    def _send(
-        self, second: int, sequence: int, timestamp: int, start: int, end: int, now: float
-    ) -> None:
+    def _send(self, second: int, sequence: int, timestamp: int, now: float) -> None:
+        buffer = self._buffer
+        start, end = buffer.start, buffer.end
         offset = start - HEADER_BYTES
         HEADER.pack_into(
             self._view, offset, PLAIN_FIRST_BYTE, second, sequence, timestamp, self._ssrc

@@ -20,7 +20,7 @@ class NoFreePort(Exception):
 
 
 class PortPoller:
-    """Drains readable ports: woken per packet under light load, at fixed ticks under heavy load.
+    """Drains readable ports: woken per packet, or at fixed ticks when there is much to do.
 
     A wake-up of the event loop costs more than the relaying of a packet, so above some
     thousand packets a second it is cheaper to look every 2 ms than to be told each time.
@@ -59,15 +59,20 @@ class PortPoller:
             self._timer.cancel()
         self._epoll.close()
 
-    def _drain(self) -> None:
+    def _drain(self, rounds: int) -> None:
+        """Read one datagram of each readable port per round, so that none starves another."""
         now = time.monotonic()
         ports = self._ports
-        batch_max = self._settings.batch_max
-        for fileno, _ in self._epoll.poll(0):
-            # A port handled earlier in this round may have closed this one.
-            port = ports.get(fileno)
-            if port is not None:
-                self._window_packets += port.drain(now, batch_max)
+        for _ in range(rounds):
+            ready = self._epoll.poll(0)
+            if not ready:
+                return
+            self._window_packets += len(ready)
+            for fileno, _events in ready:
+                # A port read earlier in this round may have closed this one.
+                port = ports.get(fileno)
+                if port is not None:
+                    port.receive(now)
 
     def _rate(self) -> float | None:
         """Packets per second over the window that just ended, None while it lasts."""
@@ -81,7 +86,8 @@ class PortPoller:
         return rate
 
     def _on_readable(self) -> None:
-        self._drain()
+        # What one round leaves makes the loop call again.
+        self._drain(1)
         rate = self._rate()
         if rate is not None and rate > self._settings.tick_above_pps:
             self._loop.remove_reader(self._epoll.fileno())
@@ -90,7 +96,7 @@ class PortPoller:
     def _on_tick(self) -> None:
         # Armed before the work, so that a failing packet cannot end the polling.
         self._timer = self._loop.call_later(self._settings.tick_s, self._on_tick)
-        self._drain()
+        self._drain(self._settings.rounds_max)
         rate = self._rate()
         if rate is not None and rate < self._settings.tick_below_pps:
             self._timer.cancel()

@@ -32,7 +32,7 @@ class IceAgent(Connection):
         early_datagrams_max: int,
     ) -> None:
         super().__init__(
-            # Set when the descriptions are known, before `connect`.
+            # The leg sets it when it knows who offers.
             ice_controlling=False,
             local_username=credentials[0],
             local_password=credentials[1],

@@ -19,6 +19,7 @@ COOKIE = b"\x21\x12\xa4\x42"
 HEADER_BYTES = 20
 BINDING_REQUEST = 0x0001
 BINDING_ANSWERS = (0x0101, 0x0111)
+ROLE_CONFLICT = 487
 ROLE_CONFLICTS_MAX = 8
 PARSE_FAILURES = (ValueError, struct.error, IndexError, KeyError)
 
@@ -103,7 +104,7 @@ class GatedStun(StunProtocol):
         if message is None:
             return
         error: Any = message.attributes.get("ERROR-CODE")
-        if error is not None and error[0] == 487:
+        if error is not None and error[0] == ROLE_CONFLICT:
             # Each conflict makes the library try again with the other role; a hostile
             # peer could keep that up for ever.
             self._role_conflicts += 1

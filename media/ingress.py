@@ -1,6 +1,7 @@
 """What one peer says: verified, decrypted, counted, and handed to the other leg."""
 
 from collections import Counter
+from collections.abc import Callable
 from typing import Any, Final
 
 import pylibsrtp
@@ -51,6 +52,7 @@ class Ingress:
         "_keypad_listener",
         "_keys",
         "_length",
+        "_note",
         "_observer",
         "_opus",
         "_payload_bytes_max",
@@ -60,10 +62,10 @@ class Ingress:
         "_ssrc",
         "_unprotect",
         "_view",
-        "alive_at",
         "heard_at",
         "packets",
         "reception",
+        "reported_at",
         "sink",
         "source",
     )
@@ -83,7 +85,7 @@ class Ingress:
         self.packets = 0
         self.reception: Reception | None = None
         self.heard_at: float | None = None
-        self.alive_at: float | None = None
+        self.reported_at: float | None = None
         self._keys = keys
         self._spec = spec
         self._bounds = bounds
@@ -101,7 +103,15 @@ class Ingress:
         self._payload_bytes_max = bounds.payload_bytes_max
         self._keypad_listener = KeypadListener(observer.key_pressed)
         self._ssrc: int | None = None
+        self._note: Callable[[int, int, float], None] = Reception(0).note
         self._seen: set[int] = set()
+
+    @property
+    def alive_at(self) -> float | None:
+        """Monotonic time of the last authenticated packet, RTP or RTCP."""
+        if self.heard_at is None or self.reported_at is None:
+            return self.heard_at or self.reported_at
+        return max(self.heard_at, self.reported_at)
 
     @property
     def ssrc(self) -> int | None:
@@ -110,8 +120,12 @@ class Ingress:
 
     def receive(self, size: int, now: float) -> None:
         """Take the SRTP or SRTCP packet at the start of the buffer."""
-        view = self._view
-        if size < HEADER_BYTES or view[1] in RTCP_SECOND_BYTES:
+        if size < HEADER_BYTES:
+            self._drops["malformed"] += 1
+            return
+        # The header is never encrypted, so it can be looked at before it is verified.
+        first, second, sequence, timestamp, ssrc = HEADER.unpack_from(self._view)
+        if second in RTCP_SECOND_BYTES:
             self._receive_rtcp(size, now)
             return
         length = self._length
@@ -120,53 +134,59 @@ class Ingress:
         if error:
             self._count_error(error)
             return
-        first, second, sequence, timestamp, ssrc = HEADER.unpack_from(view)
         if ssrc != self._ssrc and not self._accepts(ssrc, sequence, now):
             return
-        self.heard_at = self.alive_at = now
+        self.heard_at = now
         self.packets += 1
-        reception = self.reception
-        assert reception is not None
-        reception.count(sequence)
-        start = HEADER_BYTES
-        end = length[0]
-        if first != PLAIN_FIRST_BYTE:
-            bounds = payload_bounds(view, end)
-            if bounds is None:
-                self._drops["malformed"] += 1
-                return
-            start, end = bounds
-        sink = self.sink
-        if second & 0x7F == self._opus:
-            reception.time(timestamp, now)
-            if not 0 < end - start <= self._payload_bytes_max:
-                self._skip(start, end)
-            elif sink is not None:
-                sink.relay_audio(
-                    self.source, second & MARKER, sequence, timestamp, start, end, now
-                )
-        elif second & 0x7F == self._keypad:
-            if end - start < EVENT.size:
-                self._drops["malformed"] += 1
-                return
-            self._keypad_listener.receive(timestamp, view[start:end], now)
+        buffer = self._buffer
+        buffer.start = HEADER_BYTES
+        buffer.end = length[0]
+        if first != PLAIN_FIRST_BYTE and not self._trim():
+            return
+        if second & 0x7F == self._opus and (
+            0 < buffer.end - buffer.start <= self._payload_bytes_max
+        ):
+            self._note(sequence, timestamp, now)
+            sink = self.sink
             if sink is not None:
-                sink.relay_key(
-                    self.source, second & MARKER, sequence, timestamp, start, end, now
-                )
+                sink.relay_audio(self.source, second & MARKER, sequence, timestamp, now)
         else:
-            self._drops["foreign_payload_type"] += 1
-            if sink is not None:
-                sink.skip(self.source)
+            self._receive_other(second, sequence, timestamp, now)
 
     def expire(self, now: float) -> None:
         """End a keypad tone whose end was lost; called every now and then."""
         self._keypad_listener.expire(now)
 
-    def _skip(self, start: int, end: int) -> None:
-        self._drops["empty" if start == end else "oversize"] += 1
-        if self.sink is not None:
-            self.sink.skip(self.source)
+    def _trim(self) -> bool:
+        """Leave out CSRC list, extension and padding; False if their lengths are wrong."""
+        bounds = payload_bounds(self._view, self._buffer.end)
+        if bounds is None:
+            self._drops["malformed"] += 1
+            return False
+        self._buffer.start, self._buffer.end = bounds
+        return True
+
+    def _receive_other(self, second: int, sequence: int, timestamp: int, now: float) -> None:
+        """Take a packet that is no ordinary audio."""
+        assert self.reception is not None
+        self.reception.count(sequence)
+        buffer, sink = self._buffer, self.sink
+        size = buffer.end - buffer.start
+        if second & 0x7F == self._keypad and size >= EVENT.size:
+            payload = self._view[buffer.start : buffer.end]
+            self._keypad_listener.receive(timestamp, payload, now)
+            if sink is not None:
+                sink.relay_key(self.source, second & MARKER, sequence, timestamp, now)
+            return
+        if second & 0x7F not in {self._opus, self._keypad}:
+            cause = "foreign_payload_type"
+        elif size == 0:
+            cause = "empty"
+        else:
+            cause = "malformed_payload"
+        self._drops[cause] += 1
+        if sink is not None:
+            sink.skip(self.source)
 
     def _accepts(self, ssrc: int, sequence: int, now: float) -> bool:
         """Whether `ssrc` may be heard: the announced one, or the next after a silence.
@@ -189,6 +209,7 @@ class Ingress:
         lost_before = 0 if self.reception is None else self.reception.lost
         self._ssrc = ssrc
         self.reception = Reception(sequence, lost_before)
+        self._note = self.reception.note
         if is_first:
             self._observer.first_rtp_received()
         else:
@@ -206,7 +227,7 @@ class Ingress:
         except pylibsrtp.Error:
             self._drops["rtcp_refused"] += 1
             return
-        self.alive_at = now
+        self.reported_at = now
         self._observer.rtcp_received(packet, now)
 
     def _count_error(self, error: int) -> None:

@@ -106,12 +106,15 @@ class Leg:
     def answer(self, offer: RemoteDescription) -> str:
         """Write our answer and begin to connect; raises `BadSdp`."""
         self.local_sdp, terms = answer_offer(offer, self._own_side(), self.kind)
+        # The offerer controls, unless it is ice-lite (RFC 8445 section 6.1.1).
+        self._transport.take_role(controlling=offer.is_lite)
         self._begin(terms)
         return self.local_sdp
 
     def offer(self) -> str:
         """Write our offer; the leg then waits for `apply_answer`."""
         self.local_sdp = make_offer(self._own_side())
+        self._transport.take_role(controlling=True)
         return self.local_sdp
 
     def apply_answer(self, answer: RemoteDescription, actpass_role: Role) -> None:
@@ -208,9 +211,7 @@ class Leg:
     async def _serve(self) -> CloseReason:
         terms = await self._terms
         try:
-            secured = await self._transport.connect(
-                terms.remote, controlling=terms.controlling, role=terms.role
-            )
+            secured = await self._transport.connect(terms.remote, terms.role)
         except TransportFailed as failure:
             return failure.reason
         self._open_stream(terms, secured)

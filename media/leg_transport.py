@@ -78,13 +78,18 @@ class LegTransport:
         self._channel: DataChannelKeeper | None = None
         self._is_closed = False
 
-    async def connect(
-        self, remote: RemoteDescription, *, controlling: bool, role: Role
-    ) -> Secured:
+    def take_role(self, *, controlling: bool) -> None:
+        """Settle the ICE role; must be done before the peer learns our description.
+
+        A peer may send checks before we have its answer, and would see a role conflict.
+        """
+        self._ice.ice_controlling = controlling
+
+    async def connect(self, remote: RemoteDescription, role: Role) -> Secured:
         """Run ICE and DTLS; raises `TransportFailed` at the latest after the time-out."""
         try:
             async with asyncio.timeout(self._settings.connect_timeout_s):
-                await self._connect_ice(remote, controlling=controlling)
+                await self._connect_ice(remote)
                 keys = await self._connect_dtls(remote, role)
         except TimeoutError:
             raise TransportFailed(CloseReason.CONNECT_TIMEOUT) from None
@@ -126,9 +131,8 @@ class LegTransport:
         for port in self.ports:
             port.close()
 
-    async def _connect_ice(self, remote: RemoteDescription, *, controlling: bool) -> None:
+    async def _connect_ice(self, remote: RemoteDescription) -> None:
         started = time.monotonic()
-        self._ice.ice_controlling = controlling
         policy_allows = self.ports[0].allows
         await self._ice.set_remote(
             ufrag=remote.ufrag,

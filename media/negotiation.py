@@ -39,7 +39,6 @@ class Terms:
 
     remote: RemoteDescription
     role: Role
-    controlling: bool
     receive_opus: int
     receive_keypad: int | None
 
@@ -88,9 +87,7 @@ def answer_offer(offer: RemoteDescription, own: OwnSide, kind: LegKind) -> tuple
             audio_first=offer.audio_first,
         )
     )
-    # The offerer controls, unless it is ice-lite (RFC 8445 section 6.1.1).
-    terms = Terms(offer, role, offer.is_lite, offer.audio.opus, offer.audio.keypad)
-    return sdp, terms
+    return sdp, Terms(offer, role, offer.audio.opus, offer.audio.keypad)
 
 
 def make_offer(own: OwnSide) -> str:
@@ -129,7 +126,7 @@ def accept_answer(answer: RemoteDescription, actpass_role: Role) -> Terms:
         case _:
             assert_never(answer.setup)
     # The peer sends under the numbers of our offer, we under those of its answer.
-    return Terms(answer, role, True, OPUS_DEFAULT, KEYPAD_DEFAULT)
+    return Terms(answer, role, OPUS_DEFAULT, KEYPAD_DEFAULT)
 
 
 def _require_reachable(remote: RemoteDescription) -> None:

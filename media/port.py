@@ -14,8 +14,8 @@ from media.srtp import PacketBuffer
 
 SocketAddress = tuple[str, int]
 
-RTP_FIRST_BYTE = range(128, 192)
-"""RFC 7983: 128..191 is SRTP or SRTCP, 20..63 DTLS, 0..3 STUN."""
+RTP_FIRST_BITS = 0x80
+"""RFC 7983: first byte 128..191 is SRTP or SRTCP, 20..63 DTLS, 0..3 STUN."""
 DTLS_FIRST_BYTE = range(20, 64)
 STUN_FIRST_BYTE = range(4)
 DATAGRAM_BYTES_MAX = 1500
@@ -39,7 +39,7 @@ class PortOwner(Protocol):
 
 
 class UdpPort(asyncio.DatagramTransport):
-    """A bound, non-blocking UDP socket; the poller calls `drain` when it is readable."""
+    """A bound, non-blocking UDP socket; the poller calls `receive` when it is readable."""
 
     def __init__(
         self,
@@ -54,6 +54,7 @@ class UdpPort(asyncio.DatagramTransport):
         super().__init__()
         self.sock = sock
         self.fileno = sock.fileno()
+        self._receive_into = sock.recvfrom_into
         name = sock.getsockname()
         self.address: SocketAddress = (name[0], name[1])
         self.validated: set[SocketAddress] = set()
@@ -74,34 +75,29 @@ class UdpPort(asyncio.DatagramTransport):
         """Whether the address policy lets packets go to `address`."""
         return self._policy.allows(address)
 
-    def drain(self, now: float, batch_max: int) -> int:
-        """Read up to `batch_max` datagrams and pass them on; returns how many came."""
-        receive = self.sock.recvfrom_into
+    def receive(self, now: float) -> None:
+        """Read one datagram, which must be waiting, and pass it on."""
         view = self._buffer.view
-        validated = self.validated
-        for count in range(batch_max):
-            try:
-                size, source = receive(view)
-            except (BlockingIOError, InterruptedError):
-                return count
-            except OSError:
-                self._drops["socket_error"] += 1
-                return count
-            if self._is_ipv6:
-                source = source[:2]
-            if size and 128 <= view[0] < 192 and source in validated:
-                self._allowance -= 1.0
-                if self._allowance < 0.0 and not self._refill(now):
-                    self._drops["rate"] += 1
-                elif (sink := self.sink) is not None and size <= DATAGRAM_BYTES_MAX:
-                    sink.receive(size, now)
-                else:
-                    self._drops["before_keys" if sink is None else "oversize"] += 1
+        try:
+            size, source = self._receive_into(view)
+        except (BlockingIOError, InterruptedError):
+            return
+        except OSError:
+            self._drops["socket_error"] += 1
+            return
+        if self._is_ipv6:
+            source = source[:2]
+        # The two highest bits 10: 128..191, as RFC 7983 assigns it to RTP and RTCP.
+        if size and view[0] & 0xC0 == RTP_FIRST_BITS and source in self.validated:
+            self._allowance -= 1.0
+            if self._allowance < 0.0 and not self._refill(now):
+                self._drops["rate"] += 1
+            elif (sink := self.sink) is not None and size <= DATAGRAM_BYTES_MAX:
+                sink.receive(size, now)
             else:
-                self._pass_on(bytes(view[:size]), source)
-            if self._closed:
-                return count + 1
-        return batch_max
+                self._drops["before_keys" if sink is None else "oversize"] += 1
+        else:
+            self._pass_on(bytes(view[:size]), source)
 
     def _refill(self, now: float) -> bool:
         """Grant what the time since the last refill allows; False when it is nothing."""
@@ -122,7 +118,7 @@ class UdpPort(asyncio.DatagramTransport):
             owner.stun_received(self, datagram, source)
         elif first in DTLS_FIRST_BYTE:
             owner.dtls_received(self, datagram, source)
-        elif first in RTP_FIRST_BYTE:
+        elif first & 0xC0 == RTP_FIRST_BITS:
             self._drops["unvalidated_source"] += 1
         else:
             self._drops["malformed"] += 1

@@ -25,12 +25,12 @@ class PythonStream:
     ) -> None:
         self._relay = relay
         self._ingress = ingress
-        self._egress = egress
+        self.egress = egress
         self._ports = ports
 
     def counters(self, now: float) -> StreamCounters:
         """The figures up to `now`; also ends keypad tones whose end was lost."""
-        ingress, egress, reception = self._ingress, self._egress, self._ingress.reception
+        ingress, egress, reception = self._ingress, self.egress, self._ingress.reception
         ingress.expire(now)
         return StreamCounters(
             packets_in=ingress.packets,
@@ -49,12 +49,12 @@ class PythonStream:
 
     def use_path(self, path: Path) -> None:
         """Send to `path` from here on."""
-        self._egress.use_path(path)
+        self.egress.use_path(path)
 
     def relay_to(self, sink: "PythonStream | None") -> None:
         """Pass the peer's audio to `sink`; what it fed before falls to comfort."""
         before = self._ingress.sink
-        after = None if sink is None else sink._egress
+        after = None if sink is None else sink.egress
         if before is not after:
             if before is not None:
                 before.leave(self._ingress.source)
@@ -62,30 +62,30 @@ class PythonStream:
 
     def set_comfort(self, on: bool) -> None:
         """Whether a continuous stream is owed to the peer."""
-        self._egress.is_comfort_owed = on
+        self.egress.is_comfort_owed = on
 
     def release(self) -> None:
         """Let packets flow toward the peer."""
-        self._egress.is_released = True
+        self.egress.is_released = True
 
     def send_rtcp(self, packet: bytes) -> None:
         """Protect and send a compound packet; dropped before `release`."""
-        if self._egress.is_released:
+        if self.egress.is_released:
             try:
-                self._egress.send_protected(self._egress.protect_rtcp(packet))
+                self.egress.send_protected(self.egress.protect_rtcp(packet))
             except pylibsrtp.Error:
                 self._relay.count_rtcp_error()
 
     def tick(self, now: float) -> None:
         """Send a comfort frame if one is due."""
-        self._egress.tick(now)
+        self.egress.tick(now)
 
     def close(self) -> None:
         """Stop receiving and ticking."""
         for port in self._ports:
             port.sink = None
         self.relay_to(None)
-        self._egress.is_released = False
+        self.egress.is_released = False
         self._relay.forget(self)
 
 
@@ -107,8 +107,8 @@ class PythonRelay:
         self._bounds = bounds
         self._keys = SourceKeys()
         self._streams: dict[PythonStream, None] = {}
-        self._tick_at = time.monotonic() + COMFORT_TICK_S
-        self._timer = loop.call_later(COMFORT_TICK_S, self._tick)
+        self._tick_at = 0.0
+        self._timer: asyncio.TimerHandle | None = None
 
     def open_stream(
         self,
@@ -138,6 +138,9 @@ class PythonRelay:
         egress.use_path(path)
         stream = PythonStream(self, ingress, egress, ports)
         self._streams[stream] = None
+        if self._timer is None:
+            self._tick_at = time.monotonic()
+            self._tick()
         for port in ports:
             port.sink = ingress
         return stream
@@ -152,9 +155,15 @@ class PythonRelay:
 
     def close(self) -> None:
         """Stop the comfort clock."""
-        self._timer.cancel()
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
 
     def _tick(self) -> None:
+        if not self._streams:
+            # A worker without calls need not wake 50 times a second.
+            self._timer = None
+            return
         now = time.monotonic()
         # The grid is kept, so that comfort frames do not drift; a long stall is not made up.
         self._tick_at += COMFORT_TICK_S

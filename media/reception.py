@@ -1,5 +1,6 @@
 """Loss and jitter of one incoming SSRC (RFC 3550 sections 6.4.1, A.3 and A.8)."""
 
+import math
 from typing import Final
 
 from media.rtp import CLOCK_HZ, SEQUENCE_MASK, signed16
@@ -26,7 +27,7 @@ class Reception:
         self._highest = sequence - 1
         self._cycles = 0
         self._lost_before = lost_before
-        self._transit: float | None = None
+        self._transit = -math.inf
         self.received = 0
         self.jitter = 0.0
         """In timestamp units."""
@@ -46,8 +47,23 @@ class Reception:
         """Packets that never came, those of earlier numberings included; never negative."""
         return self._lost_before + max(0, self.expected - self.received)
 
+    def note(self, sequence: int, timestamp: int, now: float) -> None:
+        """Take note of an audio packet: that it came, and when."""
+        if sequence == self._highest + 1:
+            # The common case; a wrap goes the long way.
+            self._highest = sequence
+            self.received += 1
+        else:
+            self.count(sequence)
+        transit = now * CLOCK_HZ - timestamp
+        difference = transit - self._transit
+        self._transit = transit
+        if -CLOCK_HZ < difference < CLOCK_HZ:
+            # A wrap or a new clock is no jitter.
+            self.jitter += (abs(difference) - self.jitter) / 16.0
+
     def count(self, sequence: int) -> None:
-        """Take note of a packet's arrival."""
+        """Take note of any packet's arrival."""
         self.received += 1
         step = signed16(sequence - self._highest)
         if step > SEQUENCE_JUMP_MAX or step < -SEQUENCE_JUMP_MAX:
@@ -60,13 +76,3 @@ class Reception:
             if sequence < self._highest:
                 self._cycles += 0x10000
             self._highest = sequence
-
-    def time(self, timestamp: int, now: float) -> None:
-        """Take note of an audio packet's timing; telephone-events must not come here."""
-        transit = now * CLOCK_HZ - timestamp
-        if self._transit is not None:
-            difference = abs(transit - self._transit)
-            # A wrap or a new clock is no jitter.
-            if difference < CLOCK_HZ:
-                self.jitter += (difference - self.jitter) / 16.0
-        self._transit = transit

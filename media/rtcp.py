@@ -1,10 +1,9 @@
-"""Our own RTCP: one compound report per leg, and the peer's reports read (RFC 3550 section 6)."""
+"""Our own RTCP: one compound packet per leg; the peer's reports read (RFC 3550 section 6)."""
 
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from struct import Struct
-from struct import error as StructError
+from struct import Struct, error
 from typing import Final
 
 from media.relay import StreamCounters
@@ -124,7 +123,7 @@ def read_reports(compound: bytes, own_ssrc: int, wall: float) -> PeerReport | No
                         round_trip = _round_trip(block[4], block[5], wall)
             elif kind == BYE:
                 is_bye = True
-    except StructError:
+    except error:
         return None
     return PeerReport(sender_ntp, lost, round_trip, is_bye)
 
@@ -143,7 +142,7 @@ def _packets(compound: bytes) -> Iterator[tuple[int, int, bytes]]:
         first, kind, words = _HEADER.unpack_from(compound, position)
         end = position + 4 + 4 * words
         if first >> 6 != 2 or end > len(compound):  # noqa: PLR2004  (RTP version 2)
-            raise StructError("not an RTCP packet")
+            raise error("not an RTCP packet")
         yield kind, first & 0x1F, compound[position + 4 : end]
         position = end
 

@@ -13,6 +13,10 @@ from typing import Final
 SDP_BYTES_MAX: Final = 64 * 1024
 LINES_MAX: Final = 500
 CANDIDATES_MAX: Final = 32
+MEDIA_FIELDS_MIN: Final = 4
+CANDIDATE_FIELDS_MIN: Final = 8
+RTCP_CLASH: Final = range(64, 96)
+"""Payload types that cannot be told from RTCP (RFC 5761 section 4)."""
 AUDIO_PROTOCOL: Final = "UDP/TLS/RTP/SAVPF"
 DATA_PROTOCOLS: Final = frozenset({"UDP/DTLS/SCTP", "DTLS/SCTP"})
 
@@ -163,12 +167,12 @@ def _split(text: str) -> tuple[_Section, list[_Section]]:
     session = _Section([], {})
     sections: list[_Section] = []
     for line in lines:
-        if len(line) < 2 or line[1] != "=" or "\0" in line or "\r" in line:
+        if line[1:2] != "=" or "\0" in line or "\r" in line:
             raise BadSdp("a line is not of the form letter=value")
         current = sections[-1] if sections else session
         if line[0] == "m":
             fields = line[2:].split(" ")
-            if len(fields) < 4:
+            if len(fields) < MEDIA_FIELDS_MIN:
                 raise BadSdp("a media line is incomplete")
             sections.append(_Section(fields, {}))
         elif line[0] == "a":
@@ -214,10 +218,8 @@ def _read_mappings(section: _Section, payload_types: frozenset[int]) -> dict[int
             raise BadSdp("a payload type is mapped twice")
         name = encoding.strip().lower()
         mapped[payload_type] = name.removesuffix("/1") if "event" in name else name
-    for payload_type in mapped:
-        # RFC 5761 section 4: 64..95 would look like RTCP.
-        if 64 <= payload_type <= 95 and mapped[payload_type] == "opus/48000/2":
-            raise BadSdp("the payload type of Opus collides with RTCP")
+    if any(payload_type in RTCP_CLASH for payload_type in mapped):
+        raise BadSdp("a payload type would look like RTCP")
     return mapped
 
 
@@ -242,7 +244,7 @@ def _require_bundle(session: _Section, audio: _Section, channel: _Section) -> No
     grouped = [value.split(" ") for value in session.all("group")]
     bundled = [mids[1:] for mids in grouped if mids[0] == "BUNDLE"]
     wanted = {audio.one("mid"), channel.one("mid")}
-    if len(wanted) != 2 or not any(wanted <= set(mids) for mids in bundled):
+    if len(wanted) == 1 or not any(wanted <= set(mids) for mids in bundled):
         raise BadSdp("the data channel is not bundled with the audio")
     for name in ("ice-ufrag", "ice-pwd"):
         found = {audio.one(name, session), channel.one(name, session)} - {None}
@@ -298,7 +300,7 @@ def _read_candidates(session: _Section, carrier: _Section) -> Iterator[RemoteCan
 def _read_candidate(value: str) -> RemoteCandidate | None:
     """One candidate (RFC 8839 section 5.1); None for those that we never use."""
     fields = value.split()
-    if len(fields) < 8 or fields[6] != "typ":
+    if len(fields) < CANDIDATE_FIELDS_MIN or fields[6] != "typ":
         raise BadSdp("a candidate is incomplete")
     foundation, component, transport, priority, address, port, _, kind = fields[:8]
     number = _number(port, 65535, "a candidate's port")

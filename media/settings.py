@@ -5,6 +5,9 @@ import ipaddress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+PORT_MIN = 1024
+PORT_MAX = 65535
+
 
 @dataclass(frozen=True, slots=True)
 class LegSettings:
@@ -57,10 +60,10 @@ class PollSettings:
     """When the poller stops waking per packet and starts to look at fixed times."""
 
     tick_s: float = 0.002
-    tick_above_pps: int = 3000
-    tick_below_pps: int = 2000
-    batch_max: int = 32
-    """Datagrams read from one socket before the others get their turn."""
+    tick_above_pps: int = 700
+    tick_below_pps: int = 500
+    rounds_max: int = 32
+    """Datagrams read from one socket in one tick before the loop gets its turn."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +95,7 @@ def _port_range(text: str) -> tuple[int, int]:
     low, dash, high = text.partition("-")
     if not dash or not low.isdecimal() or not high.isdecimal():
         raise argparse.ArgumentTypeError("expected LOW-HIGH, for example 40000-40999")
-    if not 1024 <= int(low) <= int(high) <= 65535:
+    if not PORT_MIN <= int(low) <= int(high) <= PORT_MAX:
         raise argparse.ArgumentTypeError("expected 1024 <= LOW <= HIGH <= 65535")
     return int(low), int(high)
 

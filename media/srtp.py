@@ -44,15 +44,18 @@ class SrtpKeys:
 class PacketBuffer:
     """The one buffer in which every packet of the process is received, rewritten and sent.
 
-    Media runs on one thread and each packet is finished before the next is read.
+    Media runs on one thread and each packet is finished before the next is read. The payload
+    of the packet in hand lies at `start:end`.
     """
 
-    __slots__ = ("bytes_address", "length", "view")
+    __slots__ = ("bytes_address", "end", "length", "start", "view")
 
     def __init__(self) -> None:
         self.bytes_address: Any = ffi.new("unsigned char[]", BUFFER_BYTES)
         self.view = memoryview(ffi.buffer(self.bytes_address)).cast("B")
         self.length: Any = ffi.new("int *")
+        self.start = 0
+        self.end = 0
 
 
 class SrtpContext:

@@ -16,6 +16,7 @@ from media.gateway_server import GatewayServer
 from media.prompts import ComfortNoise
 from media.protocol import CloseReason
 from media.python_relay import PythonRelay
+from media.selftest import run_selftest
 from media.settings import WorkerSettings
 from media.srtp import PacketBuffer
 from media.switchboard import Switchboard
@@ -25,7 +26,11 @@ log = structlog.get_logger()
 
 
 async def serve(settings: WorkerSettings, *, token: str, comfort: ComfortNoise) -> None:
-    """Serve until SIGTERM or SIGINT, or until no gateway came for too long."""
+    """Serve until SIGTERM or SIGINT, or until no gateway came for too long.
+
+    Raises `SelfTestFailed` or `ValueError` (no address to bind) instead of starting.
+    """
+    await run_selftest()
     loop = asyncio.get_running_loop()
     stopped: asyncio.Future[CloseReason] = loop.create_future()
 

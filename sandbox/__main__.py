@@ -25,9 +25,16 @@ def main() -> None:
     parser.add_argument("--bic-answer-setup", choices=["active", "passive", "actpass"])
     flags = vars(parser.parse_args())
     path: Path | None = flags.pop("config")
-    fields = json.loads(path.read_text()) if path else {}
-    fields |= {name: value for name, value in flags.items() if value is not None}
-    asyncio.run(_serve(SandboxConfig.model_validate(fields)))
+    try:
+        fields = json.loads(path.read_text()) if path else {}
+        fields |= {name: value for name, value in flags.items() if value is not None}
+        config = SandboxConfig.model_validate(fields)
+    except (OSError, ValueError) as error:
+        parser.error(f"bad settings: {error}")
+    try:
+        asyncio.run(_serve(config))
+    except OSError as error:
+        parser.exit(1, f"sandbox: cannot serve: {error}\n")
 
 
 async def _serve(config: SandboxConfig) -> None:

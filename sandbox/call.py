@@ -77,7 +77,7 @@ class Call:
 
     async def ring_business(self) -> None:
         """Begin a user-initiated call: the business gets a connect webhook with our offer."""
-        self.record.note("uic.dialled")
+        self.record.note("user.dialled")
         self._port = await self.media.open(self._around.config.media_host)
         sdp = self._describe(Setup.ACTPASS, None)
         timings = self._around.config.timings
@@ -107,17 +107,24 @@ class Call:
         elif self.state is not CallState.ENDED:
             self._end(EndedBy.USER, "hung_up")
 
-    def press(self, digits: str) -> None:
-        """Press keys; they are heard as RFC 4733 events. Unknown keys are a `KeyError`."""
-        if self.media.sender is not None:
-            self.media.sender.press(digits)
-            self.record.note("user.pressed", count=len(digits))
+    def press(self, digits: str) -> bool:
+        """Press keys, heard as RFC 4733 events; False while the user cannot be heard yet.
 
-    def mute(self, *, is_muted: bool) -> None:
-        """Mute or unmute the user's microphone; packets go on."""
-        if self.media.sender is not None:
-            self.media.sender.is_muted = is_muted
-            self.record.note("user.muted", is_muted=is_muted)
+        Unknown keys are a `KeyError`.
+        """
+        if self.media.sender is None:
+            return False
+        self.media.sender.press(digits)
+        self.record.note("user.pressed", count=len(digits))
+        return True
+
+    def mute(self, *, is_muted: bool) -> bool:
+        """Mute the user's microphone, packets go on; False while there is no sound yet."""
+        if self.media.sender is None:
+            return False
+        self.media.sender.is_muted = is_muted
+        self.record.note("user.muted", is_muted=is_muted)
+        return True
 
     def drop_network(self, seconds: float) -> None:
         """Lose the network for a while: no packet goes out, no check is answered."""
@@ -135,7 +142,7 @@ class Call:
         """Begin a business-initiated call with the business's offer."""
         remote = _parse(request.sdp, SdpType.OFFER)
         self.recording, self.transcription = request.recording, request.transcription
-        self.record.note("bic.connect")
+        self.record.note("graph.connect")
         self._note_codecs(remote)
         self._port = await self.media.open(self._around.config.media_host)
         setup = self._around.config.bic_answer_setup
@@ -155,7 +162,7 @@ class Call:
             raise _refusal("The session differs from the one pre-accepted before")
         if self._prepared_sdp is None:
             self._connect_media(sdp)
-        self.record.note("uic.pre_accepted")
+        self.record.note("call.pre_accepted")
 
     def accept(self, request: AcceptRequest) -> None:
         """The business answers; only now may its media flow."""

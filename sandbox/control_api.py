@@ -1,6 +1,7 @@
 """Control API: tests and people move the users, break things, and read what happened."""
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable
 from typing import Literal
 
@@ -173,6 +174,10 @@ class ControlApi:
 
     async def _calls(self, request: web.Request) -> web.Response:
         user_id = request.query.get("user_id")
+        with contextlib.suppress(TimeoutError):
+            await self._exchange.wait_for_calls(
+                int(request.query.get("wait_for_count", "0")), _timeout_s(request)
+            )
         calls = [
             call_summary(call)
             for call in self._exchange.calls.values()
@@ -189,18 +194,17 @@ class ControlApi:
             deeplink_payload=asked.deeplink_payload,
             cta_payload=asked.cta_payload,
         )
-        return web.json_response(call_report(call), status=201)
+        return web.json_response(await call_report(call), status=201)
 
     async def _call(self, request: web.Request) -> web.Response:
         call = self._named_call(request)
         event = request.query.get("wait_for")
         if event is not None:
-            timeout_s = min(_WAIT_S_MAX, float(request.query.get("timeout_s", "10")))
             try:
-                await call.record.wait_for(event, timeout_s)
+                await call.record.wait_for(event, _timeout_s(request))
             except TimeoutError:
-                return web.json_response(call_report(call), status=408)
-        return web.json_response(call_report(call))
+                return web.json_response(await call_report(call), status=408)
+        return web.json_response(await call_report(call))
 
     async def _heard(self, request: web.Request) -> web.Response:
         hearing = self._named_call(request).hearing
@@ -210,9 +214,8 @@ class ControlApi:
         return web.json_response(heard_report(measured))
 
     async def _heard_wav(self, request: web.Request) -> web.Response:
-        return web.Response(
-            body=self._named_call(request).hearing.wav(), content_type="audio/wav"
-        )
+        hearing = self._named_call(request).hearing
+        return web.Response(body=await asyncio.to_thread(hearing.wav), content_type="audio/wav")
 
     def _act(self, action: Callable[[Call], None]) -> _Answer:
         async def handle(request: web.Request) -> web.Response:
@@ -224,13 +227,13 @@ class ControlApi:
 
     async def _press(self, request: web.Request) -> web.Response:
         call = self._named_call(request)
-        call.press(_Press.model_validate_json(await request.read()).digits)
-        return web.json_response(call_summary(call))
+        digits = _Press.model_validate_json(await request.read()).digits
+        return _done(call, is_done=call.press(digits))
 
     async def _mute(self, request: web.Request) -> web.Response:
         call = self._named_call(request)
-        call.mute(is_muted=_Mute.model_validate_json(await request.read()).is_muted)
-        return web.json_response(call_summary(call))
+        is_muted = _Mute.model_validate_json(await request.read()).is_muted
+        return _done(call, is_done=call.mute(is_muted=is_muted))
 
     async def _drop_network(self, request: web.Request) -> web.Response:
         call = self._named_call(request)
@@ -313,6 +316,16 @@ class ControlApi:
         del request
         is_verified, answer = await self._exchange.webhooks.verify()
         return web.json_response({"is_verified": is_verified, "answer": answer})
+
+
+def _done(call: Call, *, is_done: bool) -> web.Response:
+    if not is_done:
+        return web.json_response({"error": "the user cannot be heard yet"}, status=409)
+    return web.json_response(call_summary(call))
+
+
+def _timeout_s(request: web.Request) -> float:
+    return min(_WAIT_S_MAX, float(request.query.get("timeout_s", "10")))
 
 
 def _fault(fault: Fault) -> dict[str, object]:

@@ -194,6 +194,23 @@ class Exchange:
             raise GraphError(100, "Invalid call_id", subcode=2494010)
         return call
 
+    async def wait_for_calls(self, count: int, timeout_s: float) -> list[Call]:
+        """Return all calls once there are `count`, else `TimeoutError`."""
+        news = asyncio.Event()
+
+        def tell(_: Call) -> None:
+            news.set()
+
+        self.call_began.append(tell)
+        try:
+            async with asyncio.timeout(timeout_s):
+                while len(self.calls) < count:
+                    await news.wait()
+                    news.clear()
+        finally:
+            self.call_began.remove(tell)
+        return list(self.calls.values())
+
     # -- permission --------------------------------------------------------------------
 
     def addressed_user(self, to: str | None, recipient: str | None) -> WhatsAppUser:

@@ -26,6 +26,7 @@ class FaultKind(StrEnum):
     WEBHOOK_DELAY = "webhook_delay"
     WEBHOOK_REORDER = "webhook_reorder"
     WEBHOOK_DROP = "webhook_drop"
+    WEBHOOK_BATCH = "webhook_batch"
 
 
 class FaultSpec(BaseModel):

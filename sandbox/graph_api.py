@@ -5,10 +5,11 @@ from typing import assert_never
 
 from aiohttp import web
 
+from sandbox.call import Call
 from sandbox.config import BusinessNumber
 from sandbox.errors import GraphError
 from sandbox.exchange import Exchange
-from sandbox.graph_gate import GraphGate, Json
+from sandbox.graph_gate import VERSION_PATHS, GraphGate, Json
 from sandbox.validation import (
     AcceptRequest,
     ConnectRequest,
@@ -33,15 +34,19 @@ class GraphApi:
         self._gate = gate
 
     def routes(self) -> list[web.RouteDef]:
-        """Return the routes below `/{version}/`."""
-        number = r"/{version:v\d+\.\d+}/{phone_number_id:\d+}"
+        """Return the routes, with the version in front and, as Graph allows, without."""
         guard = self._gate.guard
+        table = [
+            ("POST", "calls", self._calls),
+            ("GET", "call_permissions", guard("call_permissions", self._permissions)),
+            ("POST", "messages", guard("messages", self._messages)),
+            ("GET", "settings", guard("settings", self._read_settings)),
+            ("POST", "settings", guard("settings", self._write_settings)),
+        ]
         return [
-            web.post(f"{number}/calls", self._calls),
-            web.get(f"{number}/call_permissions", guard("call_permissions", self._permissions)),
-            web.post(f"{number}/messages", guard("messages", self._messages)),
-            web.get(f"{number}/settings", guard("settings", self._read_settings)),
-            web.post(f"{number}/settings", guard("settings", self._write_settings)),
+            web.route(method, rf"{version}/{{phone_number_id:\d+}}/{name}", handler)
+            for version in VERSION_PATHS
+            for method, name, handler in table
         ]
 
     def _number(self, request: web.Request) -> BusinessNumber:
@@ -74,21 +79,12 @@ class GraphApi:
             raise GraphError(138000)
         if isinstance(asked, ConnectRequest):
             call = await self._exchange.connect(number, asked)
-            return {"messaging_product": "whatsapp", "calls": [{"id": call.wacid}]}
+            # The documentation shows no `success`, yet clients used at Meta rely on it.
+            answer: Json = {"messaging_product": "whatsapp", "calls": [{"id": call.wacid}]}
+            return answer | {"success": True}
         call = self._exchange.business_call(number, asked.call_id)
-        call.record.note("graph.request", action=type(asked).__name__)
         try:
-            match asked:
-                case PreAcceptRequest():
-                    call.pre_accept(asked.sdp)
-                case AcceptRequest():
-                    call.accept(asked)
-                case RejectRequest():
-                    call.business_rejects()
-                case TerminateRequest():
-                    call.business_terminates()
-                case _:
-                    assert_never(asked)
+            _act(call, asked)
         except GraphError as error:
             call.record.note("graph.refused", code=error.code, details=error.details)
             raise
@@ -143,6 +139,26 @@ class GraphApi:
                 raise GraphError(100, message=f'(#100) Unexpected key "{key}" on "calling".')
         self._exchange.change_settings(number, calling)
         return {"success": True}
+
+
+def _act(
+    call: Call, asked: PreAcceptRequest | AcceptRequest | RejectRequest | TerminateRequest
+) -> None:
+    match asked:
+        case PreAcceptRequest():
+            call.record.note("graph.pre_accept")
+            call.pre_accept(asked.sdp)
+        case AcceptRequest():
+            call.record.note("graph.accept")
+            call.accept(asked)
+        case RejectRequest():
+            call.record.note("graph.reject")
+            call.business_rejects()
+        case TerminateRequest():
+            call.record.note("graph.terminate")
+            call.business_terminates()
+        case _:
+            assert_never(asked)
 
 
 def _asks_permission(body: dict[str, object]) -> bool:

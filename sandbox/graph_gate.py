@@ -13,6 +13,7 @@ from sandbox.config import SandboxConfig, version_number
 from sandbox.errors import GraphError, new_trace_id
 from sandbox.faults import FaultKind, Faults, FaultSpec
 
+VERSION_PATHS = (r"/{version:v\d+\.\d+}", "")
 _SLOW_PARTS = 10
 _HTML = "<!DOCTYPE html><html><body>Sorry, something went wrong.</body></html>"
 
@@ -57,8 +58,9 @@ class GraphGate:
 
     def check(self, request: web.Request) -> None:
         """Raise `GraphError` unless the version is served and the token is valid."""
-        asked = version_number(request.match_info["version"])
-        if asked < version_number(self._config.graph_version_min):
+        asked = request.match_info.get("version")
+        oldest = version_number(self._config.graph_version_min)
+        if asked is not None and version_number(asked) < oldest:
             raise GraphError(2635)
         self.check_token(request)
 

@@ -6,7 +6,7 @@ from aiohttp import web
 
 from sandbox.errors import GraphError
 from sandbox.faults import FaultKind
-from sandbox.graph_gate import GraphGate, Json
+from sandbox.graph_gate import VERSION_PATHS, GraphGate, Json
 from sandbox.media_store import MediaStore
 
 DOWNLOAD_PATH = "/whatsapp_business/attachments/"
@@ -23,12 +23,17 @@ class GraphMedia:
 
     def routes(self) -> list[web.RouteDef]:
         """Return the routes; the download has no version in its path, as at Meta."""
-        media = r"/{version:v\d+\.\d+}/{media_id:\d+}"
-        return [
-            web.get(media, self._gate.guard("media", self._look_up)),
-            web.delete(media, self._gate.guard("media", self._delete)),
-            web.get(DOWNLOAD_PATH, self._download),
+        guard = self._gate.guard
+        table = [
+            ("GET", guard("media", self._look_up)),
+            ("DELETE", guard("media", self._delete)),
         ]
+        routes = [
+            web.route(method, rf"{version}/{{media_id:\d+}}", handler)
+            for version in VERSION_PATHS
+            for method, handler in table
+        ]
+        return [*routes, web.get(DOWNLOAD_PATH, self._download)]
 
     def link(self, media_id: str) -> str:
         """Return a fresh download address."""

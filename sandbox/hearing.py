@@ -14,6 +14,7 @@ _SILENT_DBFS = -96.0
 _SOUND_DBFS = -50.0
 _PLACE_CHUNK_SAMPLES = SAMPLE_RATE_HZ * 5
 _PEAK_HALF_WIDTH_HZ = 30.0
+_SPECTRUM_SAMPLES_MAX = SAMPLE_RATE_HZ * 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +38,16 @@ def level_dbfs(pcm: Pcm) -> float:
     """Return the RMS level against full scale, -96 for silence."""
     if not len(pcm):
         return _SILENT_DBFS
-    rms = float(np.sqrt(np.mean(np.square(pcm.astype(np.float64))))) / 32768
+    rms = float(np.sqrt(np.mean(np.square(pcm, dtype=np.float32)))) / 32768
     return round(max(_SILENT_DBFS, 20 * math.log10(max(rms, 1e-9))), 1)
+
+
+def _levels(pcm: Pcm) -> tuple[float, ...]:
+    """Return the level of each frame of 20 ms."""
+    frames = pcm.reshape(-1, FRAME_SAMPLES)
+    rms = np.sqrt(np.mean(np.square(frames, dtype=np.float32), axis=1)) / 32768
+    levels = np.maximum(_SILENT_DBFS, 20 * np.log10(np.maximum(rms, 1e-9)))
+    return tuple(round(float(level), 1) for level in levels)
 
 
 class Hearing:
@@ -94,12 +103,16 @@ class Hearing:
         return target.getvalue()
 
     def measure(self, from_s: float = 0.0, to_s: float | None = None) -> Heard:
-        """Measure a stretch: level, strongest frequency, level of every 20 ms."""
+        """Measure a stretch: level, strongest frequency, level of every 20 ms.
+
+        The frequency is that of the last five seconds. Takes up to a tenth of a second for
+        long stretches, so call it in a thread while calls are running.
+        """
         pcm = self.pcm(from_s, to_s)
         whole = len(pcm) // FRAME_SAMPLES * FRAME_SAMPLES
-        levels = tuple(level_dbfs(frame) for frame in pcm[:whole].reshape(-1, FRAME_SAMPLES))
+        levels = _levels(pcm[:whole])
         loud = next((at for at, level in enumerate(levels) if level > _SOUND_DBFS), None)
-        dominant_hz, share = _dominant(pcm)
+        dominant_hz, share = _dominant(pcm[-_SPECTRUM_SAMPLES_MAX:])
         return Heard(
             from_s=from_s,
             duration_s=round(len(pcm) / SAMPLE_RATE_HZ, 3),

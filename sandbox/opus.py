@@ -20,7 +20,6 @@ _SAMPLES_PER_FRAME = (
     *([480, 960] * 2),
     *([120, 240, 480, 960] * 4),
 )
-_DTX_PACKET_BYTES_MAX = 2
 
 
 class BadOpus(ValueError):
@@ -30,7 +29,7 @@ class BadOpus(ValueError):
 class OpusEncoder:
     """Encoder with the profile of a WhatsApp client: wide band, FEC, about 20 kbit/s."""
 
-    def __init__(self, *, has_dtx: bool = False) -> None:
+    def __init__(self) -> None:
         codec = av.CodecContext.create("libopus", "w")
         assert isinstance(codec, AudioCodecContext)
         codec.sample_rate = SAMPLE_RATE_HZ
@@ -43,7 +42,6 @@ class OpusEncoder:
             "fec": "1",
             "packet_loss": "5",
             "frame_duration": "20",
-            "dtx": "1" if has_dtx else "0",
         }
         self._codec = codec
         self._samples = 0
@@ -77,11 +75,6 @@ class OpusDecoder:
             raise BadOpus(str(error)) from error
         parts = [frame.to_ndarray().reshape(-1).astype(np.int16) for frame in frames]
         return np.concatenate(parts) if parts else SILENCE[:0]
-
-
-def is_dtx(payload: bytes) -> bool:
-    """Tell whether a packet carries nothing and need not be sent (RFC 7587 section 3.1.3)."""
-    return len(payload) <= _DTX_PACKET_BYTES_MAX
 
 
 def samples_in(payload: bytes) -> int:

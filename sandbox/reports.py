@@ -1,5 +1,6 @@
 """Calls, users and deliveries as JSON for the control API."""
 
+import asyncio
 from dataclasses import asdict
 
 from sandbox.call import Call
@@ -22,8 +23,9 @@ def call_summary(call: Call) -> Json:
     }
 
 
-def call_report(call: Call) -> Json:
+async def call_report(call: Call) -> Json:
     """Everything about a call; times in the timeline are ms since it began."""
+    heard = await asyncio.to_thread(call.hearing.measure)
     record = call.record
     return call_summary(call) | {
         "biz_opaque_callback_data": call.identity.biz_opaque_callback_data,
@@ -40,7 +42,7 @@ def call_report(call: Call) -> Json:
         "datagrams": asdict(call.media.transport.counts),
         "received": _received(call),
         "sent": _sent(call),
-        "heard": _heard(call),
+        "heard": _summary(heard) | {"first_packet_at_ms": call.hearing.first_at_ms},
     }
 
 
@@ -73,6 +75,7 @@ def delivery_report(delivery: Delivery) -> Json:
         "is_given_up": delivery.is_given_up,
         "attempts": [asdict(attempt) for attempt in delivery.attempts],
         "body": delivery.body.decode(errors="replace"),
+        "signature": delivery.signature,
     }
 
 
@@ -105,7 +108,7 @@ def _sent(call: Call) -> Json:
     }
 
 
-def _heard(call: Call) -> Json:
-    measured = asdict(call.hearing.measure())
+def _summary(heard: Heard) -> Json:
+    measured = asdict(heard)
     del measured["levels_dbfs"]
-    return measured | {"first_packet_at_ms": call.hearing.first_at_ms}
+    return measured

@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from sandbox.opus import FRAME_S, FRAME_SAMPLES, SILENCE, OpusEncoder, is_dtx
+from sandbox.opus import FRAME_S, FRAME_SAMPLES, SILENCE, OpusEncoder, Pcm
 from sandbox.rtp import RtpPacket, telephone_event
 from sandbox.sounds import Sound
 
@@ -16,6 +16,8 @@ _EVENT_END_PACKETS = 3
 _EVENT_STEP = 160
 _PAUSE_PACKETS = 5
 _LATE_S_MAX = 0.2
+_SPOKEN_SILENCE_FRAMES = 10
+_KEPT_SILENCE_FRAMES = 20
 _KEYS_WAITING_MAX = 64
 
 
@@ -55,12 +57,13 @@ class RtpSender:
         self._events_type = events_type
         self._send = send
         self._sequence = secrets.randbits(15)
-        self._encoder = OpusEncoder(has_dtx=sound.has_dtx)
+        self._encoder = OpusEncoder()
         self._keys: deque[str] = deque(maxlen=_KEYS_WAITING_MAX)
         self._event: deque[tuple[bytes, bool]] = deque()
         self._event_timestamp = 0
         self._pause_packets = 0
         self._is_talk_spurt = True
+        self._silent_frames = 0
 
     def press(self, digits: str) -> None:
         """Queue key presses, 100 ms each with a pause after; unknown keys are a `KeyError`."""
@@ -98,11 +101,17 @@ class RtpSender:
             return _Frame(payload, self._events_type, self._event_timestamp, marker)
         self._pause_packets = max(0, self._pause_packets - 1)
         payload = self._encoder.encode(pcm)
-        if self._sound.has_dtx and is_dtx(payload):
+        if self._sound.has_dtx and self._is_left_out(pcm):
             self._is_talk_spurt = True
             return None
         marker, self._is_talk_spurt = self._is_talk_spurt, False
         return _Frame(payload, self._opus_type, self.timestamp, marker)
+
+    def _is_left_out(self, pcm: Pcm) -> bool:
+        """Leave silence out as Opus does with DTX: after 200 ms, but for one in 400 ms."""
+        self._silent_frames = 0 if pcm.any() else self._silent_frames + 1
+        beyond = self._silent_frames - _SPOKEN_SILENCE_FRAMES
+        return beyond > 0 and beyond % _KEPT_SILENCE_FRAMES != 0
 
     def _start_event(self, key: str) -> None:
         """RFC 4733 section 2.5.1: growing durations, the end repeated three times."""

@@ -11,11 +11,24 @@ from sandbox.rtp import ReportBlock, RtpPacket
 
 _SEQUENCE_JUMP_MAX = 500
 _SSRC_MAX = 16
+_GAP_MS = 60.0
+_GAPS_MAX = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """A time without packets, with the moment at which it ended."""
+
+    at_ms: float
+    gap_ms: float
 
 
 @dataclass(slots=True)
 class StreamCounts:
-    """Statistics of the received stream; lost packets are a loss, not a fault."""
+    """Statistics of the received stream; lost packets are a loss, not a fault.
+
+    `gaps` lists the times of 60 ms and more without a packet, the first 200 of them.
+    """
 
     packets: int = 0
     octets: int = 0
@@ -28,6 +41,7 @@ class StreamCounts:
     first_at_ms: float | None = None
     last_at_ms: float | None = None
     ssrcs: list[int] = field(default_factory=list)
+    gaps: list[Gap] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,8 +126,10 @@ class RtpWatch:
         counts.packets += 1
         counts.octets += len(packet.payload)
         if self._arrived is not None:
-            gap_ms = (now - self._arrived[0]) * 1000
-            counts.max_gap_ms = max(counts.max_gap_ms, round(gap_ms, 1))
+            gap_ms = round((now - self._arrived[0]) * 1000, 1)
+            counts.max_gap_ms = max(counts.max_gap_ms, gap_ms)
+            if gap_ms >= _GAP_MS and len(counts.gaps) < _GAPS_MAX:
+                counts.gaps.append(Gap(at_ms, gap_ms))
 
     def _is_known_ssrc(self, ssrc: int) -> bool:
         ssrcs = self.counts.ssrcs
@@ -133,10 +149,11 @@ class RtpWatch:
         if step == 0:
             self.counts.duplicated += 1
             return False
-        if abs(step) > _SEQUENCE_JUMP_MAX:
+        if abs(step) > _SEQUENCE_JUMP_MAX and not self._keeps_time(packet):
             self._record.fault(MediaFault.SEQUENCE_BREAK, f"step of {step}")
             self._highest = packet.sequence
             self._base_sequence = self._extended = packet.sequence
+            self._audio = None
             return True
         if step < 0:
             self.counts.reordered += 1
@@ -146,6 +163,14 @@ class RtpWatch:
         self._highest = packet.sequence
         self._extended += step
         return True
+
+    def _keeps_time(self, packet: RtpPacket) -> bool:
+        """Tell a long loss, after which the time stamp fits, from a new count."""
+        if self._audio is None:
+            return False
+        packets = signed_distance(packet.sequence, self._audio[0], 16)
+        samples = signed_distance(packet.timestamp, self._audio[1], 32)
+        return samples == packets * FRAME_SAMPLES
 
     def _check_timestamp(self, packet: RtpPacket) -> None:
         if self._audio is not None:

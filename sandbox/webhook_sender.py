@@ -1,6 +1,7 @@
 """Delivers webhooks as Meta does: signed, retried, in no promised order."""
 
 import asyncio
+import contextlib
 import hashlib
 import hmac
 import itertools
@@ -44,6 +45,7 @@ class Delivery:
     attempts: list[Attempt] = field(default_factory=list)
     is_delivered: bool = False
     is_given_up: bool = False
+    finished: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 def encode_payload(payload: object) -> bytes:
@@ -70,7 +72,9 @@ class WebhookSender:
         self._ids = itertools.count(1)
         self._tasks: set[asyncio.Task[None]] = set()
         self._client: aiohttp.ClientSession | None = None
-        self._started = asyncio.Condition()
+        self._attempted = asyncio.Condition()
+        self._latest_attempted = 0
+        self._passengers: list[tuple[Delivery, asyncio.Future[Delivery]]] = []
 
     async def open(self) -> None:
         """Prepare the HTTP client."""
@@ -155,34 +159,74 @@ class WebhookSender:
     ) -> None:
         await asyncio.sleep(delay_s)
         is_dropped = fault is not None and fault.kind is FaultKind.WEBHOOK_DROP
+        if fault is not None and fault.kind is FaultKind.WEBHOOK_BATCH:
+            if await self._travel_with_another(delivery, record, fault.seconds):
+                return
+        else:
+            self._take_passengers(delivery)
         if fault is not None and fault.kind is FaultKind.WEBHOOK_DELAY:
             await asyncio.sleep(fault.seconds)
         if fault is not None and fault.kind is FaultKind.WEBHOOK_REORDER:
-            await self._let_another_pass(fault.seconds)
+            await self._let_a_later_one_pass(delivery, fault.seconds)
         for retry_after_s in (*self._timings.webhook_retry_delays_s, None):
             if is_dropped:
                 is_dropped = False
                 delivery.attempts.append(Attempt(time.time(), None, "dropped on demand", 0.0))
             elif await self._attempt(delivery, record):
-                return
+                break
             if retry_after_s is not None:
                 await asyncio.sleep(retry_after_s)
-        delivery.is_given_up = True
-        _log.warning("webhook given up", name=delivery.name)
+        else:
+            delivery.is_given_up = True
+            _log.warning("webhook given up", name=delivery.name)
+        delivery.finished.set()
 
-    async def _let_another_pass(self, seconds_max: float) -> None:
-        """Wait until any other webhook was answered, but not for ever."""
+    async def _travel_with_another(
+        self, delivery: Delivery, record: CallRecord | None, seconds_max: float
+    ) -> bool:
+        """Wait for the next webhook and go in its body; False if none came in time."""
+        taken: asyncio.Future[Delivery] = asyncio.get_running_loop().create_future()
+        self._passengers.append((delivery, taken))
         try:
-            async with asyncio.timeout(seconds_max), self._started:
-                await self._started.wait()
+            async with asyncio.timeout(seconds_max):
+                carrier = await taken
         except TimeoutError:
+            self._passengers.remove((delivery, taken))
+            return False
+        await carrier.finished.wait()
+        delivery.attempts.extend(carrier.attempts)
+        delivery.is_delivered = carrier.is_delivered
+        delivery.is_given_up = carrier.is_given_up
+        if record is not None and carrier.is_delivered:
+            record.note(f"webhook.acked.{delivery.name}", number=carrier.delivery_id)
+        delivery.finished.set()
+        return True
+
+    def _take_passengers(self, carrier: Delivery) -> None:
+        """Put the waiting webhooks into the body of this one, as Meta batches changes."""
+        if not self._passengers:
             return
+        waiting, self._passengers = self._passengers, []
+        bodies = [json.loads(one.body) for one, _ in waiting] + [json.loads(carrier.body)]
+        entries = [entry for body in bodies for entry in body["entry"]]
+        carrier.body = encode_payload({"object": bodies[-1]["object"], "entry": entries})
+        carrier.signature = sign(carrier.body, self.app_secret)
+        for _, taken in waiting:
+            taken.set_result(carrier)
+
+    async def _let_a_later_one_pass(self, delivery: Delivery, seconds_max: float) -> None:
+        """Wait until a webhook that was sent later has arrived, but not for ever."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds_max), self._attempted:
+                await self._attempted.wait_for(
+                    lambda: self._latest_attempted > delivery.delivery_id
+                )
 
     async def _attempt(self, delivery: Delivery, record: CallRecord | None) -> bool:
         if self.url is None or self._client is None:
             return False
         if record is not None:
-            record.note("webhook.sent", name=delivery.name, number=delivery.delivery_id)
+            record.note(f"webhook.sent.{delivery.name}", number=delivery.delivery_id)
         headers = {
             "Content-Type": "application/json",
             "User-Agent": "facebookexternalua",
@@ -203,13 +247,14 @@ class WebhookSender:
         delivery.attempts.append(Attempt(time.time(), status, error, took_ms))
         delivery.is_delivered = status == _OK
         if record is not None:
+            result = "acked" if delivery.is_delivered else "refused"
             record.note(
-                "webhook.acked" if delivery.is_delivered else "webhook.refused",
-                name=delivery.name,
+                f"webhook.{result}.{delivery.name}",
                 number=delivery.delivery_id,
                 status=status,
                 took_ms=took_ms,
             )
-        async with self._started:
-            self._started.notify_all()
+        async with self._attempted:
+            self._latest_attempted = max(self._latest_attempted, delivery.delivery_id)
+            self._attempted.notify_all()
         return delivery.is_delivered

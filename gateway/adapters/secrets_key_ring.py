@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
+from gateway.adapters.file_once import read_or_create
 from gateway.core.errors import BadInput, SecretUnreadable
 
 _KEY_BYTES = 32
@@ -51,25 +52,7 @@ class KeyRing:
     @classmethod
     def of_file(cls, path: Path) -> "KeyRing":
         """Read the ring from a file, making one (mode 0600) if it is not there."""
-        try:
-            return cls.parse(path.read_text())
-        except FileNotFoundError:
-            pass
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        fresh = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
-        descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w") as file:
-            file.write(f"{new_key()}\n")
-            file.flush()
-            os.fsync(file.fileno())
-        try:
-            # Not a rename: of two first starts at once, one key wins for both.
-            fresh.hardlink_to(path)
-        except FileExistsError:
-            pass
-        finally:
-            fresh.unlink()
-        return cls.parse(path.read_text())
+        return cls.parse(read_or_create(path, lambda: f"{new_key()}\n"))
 
     def seal(self, text: str, *, bound_to: str) -> tuple[str, bytes]:
         """Return the key's id and the sealed text.

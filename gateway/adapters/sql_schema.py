@@ -9,14 +9,12 @@ from sqlalchemy import (
     Integer,
     LargeBinary,
     MetaData,
-    String,
     Table,
-    Text,
     UniqueConstraint,
     text,
 )
 
-from gateway.adapters.sql_types import JsonText, OutsideText
+from gateway.adapters.sql_types import CleanText, JsonText, OutsideText
 
 metadata = MetaData(
     naming_convention={
@@ -35,10 +33,10 @@ Seconds = Double
 accounts = Table(
     "accounts",
     metadata,
-    Column("account_id", String(26), primary_key=True),
-    Column("cid", String(64), nullable=False, unique=True),
-    Column("name", String(200), nullable=False),
-    Column("timezone", String(64), nullable=False),
+    Column("account_id", CleanText(26), primary_key=True),
+    Column("cid", CleanText(64), nullable=False, unique=True),
+    Column("name", CleanText(200), nullable=False),
+    Column("timezone", CleanText(64), nullable=False),
     Column("created_at", Seconds, nullable=False),
 )
 
@@ -47,9 +45,9 @@ numbers = Table(
     metadata,
     Column("phone_number_id", OutsideText(64), primary_key=True),
     Column("account_id", ForeignKey("accounts.account_id"), nullable=False, index=True),
-    Column("waba_id", String(64), nullable=False),
-    Column("display", String(32), nullable=False),
-    Column("token_key_id", String(32), nullable=False),
+    Column("waba_id", CleanText(64), nullable=False),
+    Column("display", CleanText(32), nullable=False),
+    Column("token_key_id", CleanText(32), nullable=False),
     Column("token_sealed", LargeBinary, nullable=False),
     Column("created_at", Seconds, nullable=False),
 )
@@ -57,12 +55,12 @@ numbers = Table(
 users = Table(
     "users",
     metadata,
-    Column("user_id", String(26), primary_key=True),
+    Column("user_id", CleanText(26), primary_key=True),
     Column("account_id", ForeignKey("accounts.account_id"), nullable=False, index=True),
-    Column("email", String(254), nullable=False, unique=True),
-    Column("name", String(200), nullable=False),
-    Column("role", String(16), nullable=False),
-    Column("password_hash", String(256), nullable=False),
+    Column("email", CleanText(254), nullable=False, unique=True),
+    Column("name", CleanText(200), nullable=False),
+    Column("role", CleanText(16), nullable=False),
+    Column("password_hash", CleanText(256), nullable=False),
     Column("disabled_at", Seconds),
     Column("created_at", Seconds, nullable=False),
 )
@@ -70,7 +68,7 @@ users = Table(
 sessions = Table(
     "sessions",
     metadata,
-    Column("session_id", String(64), primary_key=True),
+    Column("session_id", CleanText(64), primary_key=True),
     Column("user_id", ForeignKey("users.user_id"), nullable=False, index=True),
     Column("created_at", Seconds, nullable=False),
     Column("last_seen_at", Seconds, nullable=False),
@@ -83,7 +81,7 @@ sessions = Table(
 login_tries = Table(
     "login_tries",
     metadata,
-    Column("key", String(64), primary_key=True),
+    Column("key", CleanText(64), primary_key=True),
     Column("tries", Integer, nullable=False),
     Column("since", Seconds, nullable=False),
     Column("last_at", Seconds, nullable=False, index=True),
@@ -92,16 +90,16 @@ login_tries = Table(
 calls = Table(
     "calls",
     metadata,
-    Column("call_id", String(26), primary_key=True),
+    Column("call_id", CleanText(26), primary_key=True),
     Column("account_id", ForeignKey("accounts.account_id"), nullable=False),
     Column("phone_number_id", OutsideText(64), nullable=False),
     Column("wacid", OutsideText(256)),
-    Column("direction", String(16), nullable=False),
-    Column("state", String(32), nullable=False),
+    Column("direction", CleanText(16), nullable=False),
+    Column("state", CleanText(32), nullable=False),
     Column("version", BigInteger, nullable=False),
-    Column("owner_node", String(64), nullable=False),
+    Column("owner_node", CleanText(64), nullable=False),
     Column("owner_epoch", BigInteger, nullable=False),
-    Column("agent_id", String(26)),
+    Column("agent_id", CleanText(26)),
     Column("peer_phone", OutsideText(32)),
     Column("peer_user_id", OutsideText(256)),
     Column("peer_parent_user_id", OutsideText(256)),
@@ -110,7 +108,7 @@ calls = Table(
     Column("created_at", Seconds, nullable=False),
     Column("answered_at", Seconds),
     Column("ended_at", Seconds),
-    Column("outcome", String(32)),
+    Column("outcome", CleanText(32)),
     Column("snapshot", OutsideText, nullable=False),
     UniqueConstraint("phone_number_id", "wacid"),
     Index("ix_calls_account_newest", "account_id", "created_at", "call_id"),
@@ -127,10 +125,10 @@ call_commands = Table(
     "call_commands",
     metadata,
     Column("position", RowNumber, primary_key=True, autoincrement=True),
-    Column("command_id", String(64), nullable=False, unique=True),
+    Column("command_id", CleanText(64), nullable=False, unique=True),
     Column("call_id", ForeignKey("calls.call_id"), nullable=False, index=True),
     Column("kind", OutsideText(64), nullable=False),
-    Column("body", Text, nullable=False),
+    Column("body", OutsideText, nullable=False),
     sqlite_autoincrement=True,
 )
 
@@ -139,9 +137,9 @@ call_trace = Table(
     "call_trace",
     metadata,
     Column("position", RowNumber, primary_key=True, autoincrement=True),
-    Column("call_id", String(26), nullable=False),
+    Column("call_id", CleanText(26), nullable=False),
     Column("at", Seconds, nullable=False),
-    Column("source", String(16), nullable=False),
+    Column("source", CleanText(16), nullable=False),
     Column("step", OutsideText(64), nullable=False),
     Column("fields", JsonText, nullable=False),
     Index("ix_call_trace_call_at", "call_id", "at", "position"),
@@ -160,7 +158,7 @@ webhook_inbox = Table(
     "webhook_inbox",
     metadata,
     Column("inbox_id", RowNumber, primary_key=True, autoincrement=True),
-    Column("dedup_key", String(128), nullable=False, unique=True),
+    Column("dedup_key", CleanText(128), nullable=False, unique=True),
     Column("kind", OutsideText(64), nullable=False),
     Column("phone_number_id", OutsideText(64)),
     Column("wacid", OutsideText(256)),
@@ -168,7 +166,7 @@ webhook_inbox = Table(
     Column("received_at", Seconds, nullable=False),
     Column("tries", Integer, nullable=False),
     Column("due_at", Seconds, nullable=False),
-    Column("state", String(8), nullable=False),
+    Column("state", CleanText(8), nullable=False),
     Column("closed_at", Seconds),
     Column("note", OutsideText, nullable=False),
     Index(
@@ -184,9 +182,9 @@ webhook_inbox = Table(
 idempotency_keys = Table(
     "idempotency_keys",
     metadata,
-    Column("account_id", String(26), primary_key=True),
+    Column("account_id", CleanText(26), primary_key=True),
     Column("key", OutsideText(255), primary_key=True),
-    Column("call_id", String(26), nullable=False),
+    Column("call_id", CleanText(26), nullable=False),
     Column("bound_at", Seconds, nullable=False, index=True),
 )
 
@@ -196,7 +194,7 @@ node_lives = Table(
     "node_lives",
     metadata,
     Column("epoch", RowNumber, primary_key=True, autoincrement=True),
-    Column("node_id", String(64), nullable=False),
+    Column("node_id", CleanText(64), nullable=False),
     Column("started_at", Seconds, nullable=False),
     sqlite_autoincrement=True,
 )
@@ -205,9 +203,9 @@ audit = Table(
     "audit",
     metadata,
     Column("position", RowNumber, primary_key=True, autoincrement=True),
-    Column("account_id", String(26)),
-    Column("actor", String(26)),
-    Column("action", String(64), nullable=False),
+    Column("account_id", CleanText(26)),
+    Column("actor", CleanText(26)),
+    Column("action", CleanText(64), nullable=False),
     Column("subject", OutsideText(128), nullable=False),
     Column("at", Seconds, nullable=False),
     Column("fields", JsonText, nullable=False),

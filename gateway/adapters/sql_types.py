@@ -21,12 +21,11 @@ def storable(text: str) -> str:
     )
 
 
-class OutsideText(TypeDecorator[str]):
-    """Text from Meta, a browser or a user of WhatsApp.
+class CleanText(TypeDecorator[str]):
+    """Text of our own, which strangers may ask for: an id in a URL, an e-mail at log-in.
 
-    PostgreSQL refuses NUL, lone surrogates and text over the length of the column, which
-    would make one crafted webhook fail on every retry. Here they are replaced and cut, in
-    comparisons too.
+    PostgreSQL refuses NUL and lone surrogates even in a comparison; here they simply do not
+    match. Too long a text is refused when stored: our own are not.
     """
 
     impl = String
@@ -38,10 +37,20 @@ class OutsideText(TypeDecorator[str]):
 
     @override
     def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
-        if value is None:
-            return None
-        kept = storable(value)
-        return kept if self.length is None else kept[: self.length]
+        return None if value is None else storable(value)
+
+
+class OutsideText(CleanText):
+    """Text from Meta, a browser or a user of WhatsApp: also cut to the column's length.
+
+    Otherwise one crafted webhook would fail on every retry. Cut in comparisons too.
+    """
+
+    cache_ok = True
+
+    @override
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        return None if value is None else storable(value)[: self.length]
 
 
 class JsonText(TypeDecorator[dict[str, Json]]):

@@ -51,10 +51,12 @@ class LiveEvent:
 
     account_id: AccountId
     kind: str
-    """call | presence | notice"""
+    """call | presence | notice | quality"""
     body: dict[str, Json]
     audience: tuple[UserId, ...] | None = None
     """Only these people, besides supervisors and admins; None: everybody of the account."""
+    is_personal: bool = False
+    """Meant for the audience alone: supervisors and admins are not told besides."""
 
 
 class LiveBus(Protocol):

@@ -120,6 +120,7 @@ class Peer:
                 frame = await track.recv()
             except MediaStreamError:
                 return
+            assert isinstance(frame, AudioFrame)
             samples = frame.to_ndarray()
             channels = len(frame.layout.channels)
             self.heard.append(samples.reshape(-1, channels)[:, 0])

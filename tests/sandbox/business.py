@@ -20,13 +20,26 @@ from aiortc.mediastreams import MediaStreamError
 from av import AudioFrame
 from av.audio.resampler import AudioResampler
 
-from sandbox.config import SandboxConfig, Timings
+from sandbox.call import Call
+from sandbox.config import SandboxConfig, Timings, UserSpec
 from sandbox.hearing import Heard, Hearing
+from sandbox.personas import Persona, Tone
+from sandbox.sandbox import Sandbox
 from sandbox.webhook_sender import sign
 
 TOKEN = "sandbox-access-token"
 PNID = "106540352242922"
 QUICK = Timings(speed=20.0)
+TONE = Persona(says=Tone(frequency_hz=440, level_dbfs=-20), answer_after_s=0.2)
+ANN = UserSpec(user_id="US.1", wa_id="14085551234", name="Ann Sandbox", persona=TONE)
+
+
+def answer_session(sdp: str) -> dict[str, str]:
+    return {"sdp_type": "answer", "sdp": sdp}
+
+
+def offer_session(sdp: str) -> dict[str, str]:
+    return {"sdp_type": "offer", "sdp": sdp}
 
 
 class ToneTrack(MediaStreamTrack):
@@ -117,6 +130,13 @@ class BusinessPeer:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
 
+async def eventually(is_so: Callable[[], bool], timeout_s: float = 30) -> None:
+    """Wait for what tells nobody when it happens, such as a counter of another library."""
+    async with asyncio.timeout(timeout_s):
+        while not is_so():  # noqa: ASYNC110  (there is no event to wait for)
+            await asyncio.sleep(0.02)
+
+
 class Business:
     """The business's web hook and its Graph client."""
 
@@ -130,6 +150,7 @@ class Business:
         self._client: aiohttp.ClientSession | None = None
         self.url = ""
         self.verify_token = "sandbox-verify-token"
+        self._peers: list[BusinessPeer] = []
 
     async def __aenter__(self) -> Self:
         app = web.Application()
@@ -142,10 +163,17 @@ class Business:
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        for peer in self._peers:
+            await peer.close()
         assert self._client is not None
         await self._client.close()
         assert self._runner is not None
         await self._runner.cleanup()
+
+    def peer(self, *, with_track: bool = True) -> BusinessPeer:
+        """The media of one call, closed with the business."""
+        self._peers.append(BusinessPeer(with_track=with_track))
+        return self._peers[-1]
 
     def config(self, **fields: Any) -> SandboxConfig:
         return SandboxConfig(webhook_url=self.url, **({"timings": QUICK} | fields))
@@ -186,6 +214,21 @@ class Business:
         ) as response:
             return response.status, await response.json()
 
+    def post_raw(self, path: str, body: object) -> Any:
+        """The response as a context manager, for its headers."""
+        assert self._client is not None
+        return self._client.post(f"{self.graph_url}{path}", json=body)
+
+    async def wait_for_bodies(self, count: int) -> None:
+        async with asyncio.timeout(20), self._news:
+            await self._news.wait_for(lambda: len(self.raw) >= count)
+
+    async def get_ok(self, path: str, **query: str) -> Any:
+        assert self._client is not None
+        async with self._client.get(f"{self.graph_url}{path}", params=query) as response:
+            assert response.status == 200, await response.text()
+            return await response.json()
+
     async def act(self, action: str, **fields: Any) -> tuple[int, Any]:
         body = {"messaging_product": "whatsapp", "action": action, **fields}
         return await self.post(f"/v23.0/{PNID}/calls", body)
@@ -194,3 +237,15 @@ class Business:
         status, answer = await self.act(action, **fields)
         assert status == 200, answer
         return answer
+
+    async def dial(self, sandbox: Sandbox, peer: "BusinessPeer", **fields: Any) -> Call:
+        """Call Ann; returns the sandbox's side of the call."""
+        session = offer_session(await peer.offer())
+        answer = await self.act_ok("connect", to="14085551234", session=session, **fields)
+        return sandbox.exchange.call(answer["calls"][0]["id"])
+
+    async def pick_up(self, peer: "BusinessPeer") -> None:
+        """Accept the first call that was announced."""
+        connect = await self.wait("calls", "connect")
+        sdp = await peer.answer(connect["session"]["sdp"])
+        await self.act_ok("accept", call_id=connect["id"], session=answer_session(sdp))

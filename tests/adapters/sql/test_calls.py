@@ -40,6 +40,16 @@ async def account_id(database: Database, wall: Wall) -> AccountId:
     return (await an_account(database, wall)).account_id
 
 
+async def test_ids_that_no_text_column_takes_are_unknown(
+    calls: SqlCalls, account_id: AccountId
+) -> None:
+    row = a_call(account_id)
+    await calls.create(row)
+    for strange in ("\x00", "\ud800", "x" * 10_000, row.call_id + "x"):
+        assert await calls.load(CallId(strange)) is None
+        assert await calls.pending(CallId(strange)) == []
+
+
 async def test_a_call_comes_back_as_it_was_stored(
     calls: SqlCalls, account_id: AccountId
 ) -> None:

@@ -1,0 +1,146 @@
+"""A worker's events in the runtime's words, given to every reader within bounds."""
+
+import asyncio
+import json
+from collections.abc import Callable
+from typing import assert_never
+
+from gateway.core.ids import AccountId, CallId, LegId, UserId
+from gateway.ports import Json
+from gateway.ports import media as port
+from media import protocol as wire
+
+
+def tag_text(tag: port.LegTag) -> str:
+    """Write a tag as the worker keeps it for us."""
+    keys = {"call": tag.call_id, "user": tag.user_id, "account": tag.account_id}
+    return json.dumps({key: value for key, value in keys.items() if value is not None})
+
+
+def read_tag(text: str) -> port.LegTag:
+    """Read a tag; one that is not ours is empty."""
+    try:
+        keys = json.loads(text)
+    except (ValueError, RecursionError):
+        keys = None
+    if not isinstance(keys, dict):
+        return port.LegTag()
+    call, user, account = (keys.get(key) for key in ("call", "user", "account"))
+    return port.LegTag(
+        call_id=CallId(call) if isinstance(call, str) else None,
+        user_id=UserId(user) if isinstance(user, str) else None,
+        account_id=AccountId(account) if isinstance(account, str) else None,
+    )
+
+
+def worker_back(snapshot: wire.Snapshot) -> port.WorkerBack:
+    """Tell what lives in the worker."""
+    return port.WorkerBack(
+        tuple(
+            port.LegLive(
+                leg_id=LegId(leg.leg_id),
+                tag=read_tag(leg.tag),
+                is_up=leg.state is wire.LegState.CONNECTED,
+                is_sending=leg.sending,
+                attached_to=LegId(leg.attached_to) if leg.attached_to else None,
+                received_rtp=leg.received_rtp,
+                local_sdp=leg.local_sdp,
+            )
+            for leg in snapshot.legs
+            if leg.state is not wire.LegState.CLOSED
+        )
+    )
+
+
+def translated(event: wire.Event) -> port.MediaEvent | None:
+    """Return what the runtime should know of an event; None if nothing."""
+    told: port.MediaEvent | None = None
+    match event:
+        case wire.LegChanged(state=wire.LegState.CONNECTED):
+            told = port.LegUp(LegId(event.leg_id), event.at)
+        case wire.LegChanged(state=wire.LegState.CLOSED):
+            reason = event.reason or wire.CloseReason.COMMAND
+            told = port.LegClosed(LegId(event.leg_id), event.at, reason.value)
+        case wire.LegChanged() | wire.Resync():
+            pass
+        case wire.FirstRtp():
+            told = port.LegHeard(LegId(event.leg_id), event.at)
+        case wire.MediaQuiet() | wire.MediaResumed():
+            is_quiet = isinstance(event, wire.MediaQuiet)
+            told = port.LegQuiet(LegId(event.leg_id), event.at, quiet=is_quiet)
+        case wire.KeyPressed():
+            told = port.LegKey(LegId(event.leg_id), event.at, event.digit)
+        case wire.TraceStep():
+            fields = dict[str, Json](event.fields)
+            told = port.LegTrace(LegId(event.leg_id), event.at, event.step, fields)
+        case wire.LegQuality():
+            told = _quality(event)
+        case _:
+            assert_never(event)
+    return told
+
+
+def _quality(event: wire.LegQuality) -> port.LegQuality:
+    return port.LegQuality(
+        leg_id=LegId(event.leg_id),
+        at=event.at,
+        packets_in=event.packets_in,
+        packets_out=event.packets_out,
+        lost_in=event.lost_in,
+        jitter_ms=event.jitter_ms,
+        round_trip_ms=event.round_trip_ms,
+        remote_lost=event.remote_lost,
+    )
+
+
+class Mailbox:
+    """One reader's events. It starts with a `WorkerBack`, and after an overflow anew."""
+
+    def __init__(self, events_max: int) -> None:
+        self._queue: asyncio.Queue[port.MediaEvent] = asyncio.Queue(events_max)
+        self.is_primed = False
+
+    async def take(self) -> port.MediaEvent:
+        """Wait for the next event."""
+        return await self._queue.get()
+
+    def put(self, event: port.MediaEvent) -> bool:
+        """Add an event; False if the reader is too slow and must start over."""
+        if not self.is_primed and not isinstance(event, port.WorkerBack):
+            return True
+        if self._queue.full():
+            while not self._queue.empty():
+                self._queue.get_nowait()
+            self.is_primed = False
+        is_start = isinstance(event, port.WorkerBack)
+        if self.is_primed or is_start:
+            self._queue.put_nowait(event)
+            self.is_primed = True
+        return self.is_primed
+
+
+class Fanout:
+    """All readers of one engine."""
+
+    def __init__(self, *, events_max: int, start_over: Callable[[], None]) -> None:
+        """`start_over` is called when a reader needs a fresh snapshot."""
+        self._events_max = events_max
+        self._start_over = start_over
+        self._mailboxes: set[Mailbox] = set()
+
+    def open(self) -> Mailbox:
+        """Add a reader; it gets a snapshot first."""
+        mailbox = Mailbox(self._events_max)
+        self._mailboxes.add(mailbox)
+        self._start_over()
+        return mailbox
+
+    def close(self, mailbox: Mailbox) -> None:
+        """Remove a reader."""
+        self._mailboxes.discard(mailbox)
+
+    def tell(self, event: port.MediaEvent) -> None:
+        """Give an event to every reader."""
+        kept = [mailbox.put(event) for mailbox in self._mailboxes]
+        if not all(kept):
+            self._start_over()

@@ -1,0 +1,145 @@
+"""Opens what the server and the command line both stand on: keys, database, its stores."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from gateway.adapters import sql_migrate
+from gateway.adapters.file_once import read_or_create
+from gateway.adapters.secrets_key_ring import KeyRing
+from gateway.adapters.sql_accounts import SqlAccounts
+from gateway.adapters.sql_audit import SqlAudit
+from gateway.adapters.sql_calls import SqlCalls
+from gateway.adapters.sql_directory import SqlDirectory
+from gateway.adapters.sql_engine import Database, DatabaseBounds
+from gateway.adapters.sql_inbox import SqlInbox, SqlTombstones
+from gateway.adapters.sql_login_limit import LoginBounds, SqlLoginLimit
+from gateway.adapters.sql_nodes import SqlNodes
+from gateway.adapters.sql_passwords import HashCost, PasswordHashing, SqlPasswords
+from gateway.adapters.sql_purge import Retention, SqlPurge
+from gateway.adapters.sql_sessions import SessionBounds, SqlSessions
+from gateway.adapters.system_ids import random_id
+from gateway.core.ids import NodeId
+from gateway.ports.clock import Clock
+from gateway.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Foundation:
+    """The database and every store on it."""
+
+    node_id: NodeId
+    database: Database
+    keys: KeyRing
+    accounts: SqlAccounts
+    audit: SqlAudit
+    calls: SqlCalls
+    directory: SqlDirectory
+    inbox: SqlInbox
+    login_limit: SqlLoginLimit
+    nodes: SqlNodes
+    passwords: SqlPasswords
+    purge: SqlPurge
+    sessions: SqlSessions
+    tombstones: SqlTombstones
+
+    async def migrate(self) -> str:
+        """Bring the schema up to date and return its revision."""
+        return await sql_migrate.upgrade(self.database)
+
+
+@asynccontextmanager
+async def open_foundation(settings: Settings, clock: Clock) -> AsyncIterator[Foundation]:
+    """Open keys and database, and close them at the end. Nothing is migrated here.
+
+    Raises `BadInput` for a key ring or URL that cannot be used. The database itself is only
+    touched when a store is.
+    """
+    prepare_data_directory(settings.data_path)
+    keys = open_keys(settings)
+    database = open_database(settings)
+    hashing = PasswordHashing(
+        HashCost(
+            memory_kib=settings.argon2_memory_kib,
+            passes=settings.argon2_passes,
+            lanes=settings.argon2_lanes,
+            at_once_max=settings.argon2_at_once_max,
+            waiting_max=settings.argon2_waiting_max,
+        )
+    )
+    try:
+        yield _stores(settings, clock, keys, database, hashing)
+    finally:
+        hashing.close()
+        await database.close()
+
+
+def open_keys(settings: Settings) -> KeyRing:
+    """Return the key ring of the settings, or the one in the data directory."""
+    if settings.secret_key is not None:
+        return KeyRing.parse(settings.secret_key.get_secret_value())
+    return KeyRing.of_file(settings.data_path / "secret.key")
+
+
+def open_database(settings: Settings) -> Database:
+    """Return the database of the settings; the caller closes it."""
+    return Database(
+        settings.effective_database_url.get_secret_value(),
+        DatabaseBounds(
+            connections_max=settings.database_connections_max,
+            connect_max_s=settings.database_connect_max_s,
+            statement_max_s=settings.database_statement_max_s,
+            operation_max_s=settings.database_operation_max_s,
+        ),
+    )
+
+
+def prepare_data_directory(path: Path) -> None:
+    """Make the data directory, closed to other users of the machine."""
+    path.mkdir(parents=True, exist_ok=True, mode=0o700)
+
+
+def node_id_of(path: Path) -> NodeId:
+    """Return the id of this installation, made at the first start and kept in a file."""
+    return NodeId(read_or_create(path / "node-id", lambda: f"{random_id()}\n").strip())
+
+
+def _stores(
+    settings: Settings,
+    clock: Clock,
+    keys: KeyRing,
+    database: Database,
+    hashing: PasswordHashing,
+) -> Foundation:
+    return Foundation(
+        node_id=node_id_of(settings.data_path),
+        database=database,
+        keys=keys,
+        accounts=SqlAccounts(database, keys, hashing, clock.wall, random_id),
+        audit=SqlAudit(database),
+        calls=SqlCalls(database, clock.wall),
+        directory=SqlDirectory(database, keys),
+        inbox=SqlInbox(database, clock.wall, waiting_max=settings.inbox_waiting_max),
+        login_limit=SqlLoginLimit(
+            database,
+            key=keys.derived("login limit"),
+            bounds=LoginBounds(
+                window_s=settings.login_window_s,
+                tries_max=settings.login_tries_max,
+                network_tries_max=settings.login_network_tries_max,
+            ),
+        ),
+        nodes=SqlNodes(database, clock.wall),
+        passwords=SqlPasswords(database, hashing),
+        purge=SqlPurge(
+            database, Retention(inbox_s=settings.inbox_kept_s, trace_s=settings.trace_kept_s)
+        ),
+        sessions=SqlSessions(
+            database,
+            SessionBounds(
+                idle_max_s=settings.session_idle_max_s, age_max_s=settings.session_age_max_s
+            ),
+        ),
+        tombstones=SqlTombstones(database, clock.wall),
+    )

@@ -1,0 +1,67 @@
+"""Who may do what: one table that every route names, row by row.
+
+A route without a row does not start (`check`), a row without a route fails a test. What of an
+account's calls a person sees is the call desk's rule; here stands only who may ask at all.
+"""
+
+from collections.abc import Collection, Mapping
+from enum import StrEnum
+
+from gateway.ports.accounts import Role
+
+
+class Who(StrEnum):
+    """Someone a row speaks of: the roles, and whoever has not signed in."""
+
+    ANONYMOUS = "anonymous"
+    AGENT = Role.AGENT.value
+    SUPERVISOR = Role.SUPERVISOR.value
+    ADMIN = Role.ADMIN.value
+
+
+EVERYBODY = frozenset(Who)
+STAFF = EVERYBODY - {Who.ANONYMOUS}
+LEADS = frozenset({Who.SUPERVISOR, Who.ADMIN})
+
+POLICY: Mapping[str, frozenset[Who]] = {
+    "session.login": EVERYBODY,
+    "session.logout": EVERYBODY,
+    "me.read": STAFF,
+    "me.availability": STAFF,
+    "agent_legs.open": STAFF,
+    "agent_legs.close": STAFF,
+    "calls.dial": STAFF,
+    "calls.list": STAFF,
+    "calls.read": STAFF,
+    "calls.trace": STAFF,
+    "calls.answer": STAFF,
+    "calls.decline": STAFF,
+    "calls.decline_for_everyone": LEADS,
+    "calls.hangup": STAFF,
+    "calls.mute": STAFF,
+    "calls.hold": STAFF,
+    "calls.reattach": STAFF,
+    "events.watch": STAFF,
+    "openapi.read": EVERYBODY,
+    # Signed or answered by rules of their own.
+    "webhooks.handshake": EVERYBODY,
+    "webhooks.deliver": EVERYBODY,
+    "health.live": EVERYBODY,
+    "health.ready": EVERYBODY,
+    "web.read": EVERYBODY,
+}
+
+FINER = frozenset({"calls.decline_for_everyone"})
+"""Rows that a handler asks for, besides the route's own."""
+
+
+def allows(row: str, role: Role | None) -> bool:
+    """Whether a person of this role (None: not signed in) may do what the row names."""
+    return (Who.ANONYMOUS if role is None else Who(role.value)) in POLICY[row]
+
+
+def check(names: Collection[str]) -> None:
+    """Refuse to start with a route that the table does not know. Raises `LookupError`."""
+    unknown = sorted(set(names) - POLICY.keys())
+    if unknown:
+        raise LookupError(f"routes without a policy: {', '.join(unknown)}")

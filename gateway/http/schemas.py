@@ -1,0 +1,349 @@
+"""Bodies, queries and answers of the browser's REST interface, as pydantic models."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, JsonValue, StringConstraints, model_validator
+
+from gateway.http.shapes import Shape
+
+Identity = Annotated[str, StringConstraints(pattern=r"^[0-9a-z]{26}$")]
+Phone = Annotated[str, StringConstraints(pattern=r"^\+?[0-9]{5,20}$")]
+WhatsAppUser = Annotated[str, StringConstraints(pattern=r"^[A-Za-z]{2}\.[0-9A-Za-z.]{1,132}$")]
+NumberId = Annotated[str, StringConstraints(pattern=r"^[0-9]{1,32}$")]
+Sdp = Annotated[str, StringConstraints(min_length=1, max_length=32_768)]
+Moment = Annotated[str, StringConstraints(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$")]
+"""UTC with milliseconds."""
+
+AvailabilityName = Literal["available", "away"]
+PresenceName = Literal["offline", "available", "away", "ringing", "busy"]
+DirectionName = Literal["inbound", "outbound"]
+RoleName = Literal["agent", "supervisor", "admin"]
+
+
+class MetaView(Shape):
+    """What Meta said."""
+
+    code: int
+    message: str
+    details: str
+
+
+class ProblemBody(Shape):
+    """A refusal (RFC 9457)."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    code: str
+    """Stable; the web app translates it."""
+    field: str = ""
+    """The field that is wrong, where one is."""
+    meta: MetaView | None = None
+    """Present if Meta refused."""
+
+
+# --- signing in ----------------------------------------------------------------------------
+
+
+class Login(Shape):
+    """Who wants in."""
+
+    email: str = Field(min_length=3, max_length=254)
+    password: str = Field(min_length=1, max_length=1_024, repr=False)
+
+
+class MeUser(Shape):
+    """The person."""
+
+    id: str
+    name: str
+    email: str
+    role: RoleName
+
+
+class MeAccount(Shape):
+    """Their account."""
+
+    cid: str
+    name: str
+    timezone: str
+
+
+class NumberView(Shape):
+    """A business number."""
+
+    id: str
+    display: str
+
+
+class RtcView(Shape):
+    """What a browser's peer connection is made with."""
+
+    ice_servers: list[dict[str, JsonValue]]
+
+
+class LimitsView(Shape):
+    """Bounds that the web app shows."""
+
+    reattach_s: int
+
+
+class Me(Shape):
+    """Everything the web app needs to know about who is signed in."""
+
+    user: MeUser
+    account: MeAccount
+    numbers: list[NumberView]
+    availability: AvailabilityName
+    rtc: RtcView
+    limits: LimitsView
+    version: str
+
+
+class SetAvailability(Shape):
+    """Whether calls may ring here."""
+
+    availability: AvailabilityName
+
+
+# --- calls ---------------------------------------------------------------------------------
+
+
+class OpenLeg(Shape):
+    """A browser's offer for its persistent leg."""
+
+    offer: Sdp
+
+
+class LegOpened(Shape):
+    """Our answer to it."""
+
+    leg_id: str
+    answer: str
+
+
+class _WithLeg(Shape):
+    """Takes the agent's open leg, or an offer for a fresh one; exactly one of them."""
+
+    leg_id: Identity | None = None
+    offer: Sdp | None = None
+
+    @model_validator(mode="after")
+    def _exactly_one(self) -> "_WithLeg":
+        if (self.leg_id is None) == (self.offer is None):
+            raise ValueError("give either leg_id or offer")
+        return self
+
+
+class AttachLeg(_WithLeg):
+    """Answer, or take up again, a call."""
+
+
+class CallTo(Shape):
+    """Whom to call; with both, the phone number wins."""
+
+    phone: Phone | None = None
+    user_id: WhatsAppUser | None = None
+
+    @model_validator(mode="after")
+    def _somebody(self) -> "CallTo":
+        if self.phone is None and self.user_id is None:
+            raise ValueError("give phone or user_id")
+        return self
+
+
+class Dial(_WithLeg):
+    """Start a call."""
+
+    to: CallTo
+    number_id: NumberId | None = None
+
+
+class Decline(Shape):
+    """Silence a ringing call."""
+
+    everyone: bool = False
+
+
+class SetMute(Shape):
+    """Keep the agent's voice from the customer."""
+
+    muted: bool
+
+
+class SetHold(Shape):
+    """Part both directions."""
+
+    held: bool
+
+
+class PeerView(Shape):
+    """The WhatsApp user."""
+
+    name: str | None = None
+    phone: str | None = None
+    user_id: str | None = None
+    username: str | None = None
+
+
+class AgentView(Shape):
+    """The agent on the call."""
+
+    id: str
+    name: str
+
+
+class ProblemView(Shape):
+    """Why a call did not go well."""
+
+    code: str
+    detail: str
+    meta: MetaView | None = None
+
+
+class LegQualityView(Shape):
+    """How one side fares."""
+
+    loss: float | None
+    jitter_ms: float | None
+    round_trip_ms: float | None
+    bars: int = Field(ge=0, le=5)
+
+
+class QualityView(Shape):
+    """How both sides fare."""
+
+    agent: LegQualityView | None
+    whatsapp: LegQualityView | None
+
+
+class CallView(Shape):
+    """A call as its agent, a supervisor or an admin sees it."""
+
+    id: str
+    version: int
+    direction: DirectionName
+    state: Literal["ringing", "connecting", "dialling", "remote_ringing", "talking", "ended"]
+    peer: PeerView
+    number: NumberView
+    agent: AgentView | None
+    offered_to: list[str]
+    created_at: Moment
+    answered_at: Moment | None = None
+    ended_at: Moment | None = None
+    muted: bool
+    held: bool
+    agent_away: bool
+    reattach_until: Moment | None = None
+    outcome: (
+        Literal[
+            "completed",
+            "missed",
+            "declined",
+            "rejected",
+            "unanswered",
+            "cancelled",
+            "failed",
+        ]
+        | None
+    )
+    problem: ProblemView | None
+    quality: QualityView | None
+
+
+class CallTaken(Shape):
+    """The call, and our answer where an offer came."""
+
+    call: CallView
+    answer: str | None = None
+
+
+class CallsQuery(Shape):
+    """Which calls to list, newest first."""
+
+    cursor: Annotated[str, StringConstraints(min_length=1, max_length=512)] | None = None
+    limit: int = Field(default=50, ge=1, le=200)
+    direction: DirectionName | None = None
+    live: bool = False
+
+
+class CallPage(Shape):
+    """One page."""
+
+    items: list[CallView]
+    next_cursor: str | None
+
+
+class TraceLineView(Shape):
+    """One line of a call's trace."""
+
+    at: Moment
+    offset_ms: float
+    source: str
+    step: str
+    fields: dict[str, JsonValue]
+
+
+class TraceView(Shape):
+    """The whole trace."""
+
+    lines: list[TraceLineView]
+
+
+# --- events --------------------------------------------------------------------------------
+
+
+class PresenceView(Shape):
+    """Who is here."""
+
+    user_id: str
+    name: str
+    state: PresenceName
+
+
+class SnapshotMessage(Shape):
+    """First message of a connection."""
+
+    seq: Literal[1]
+    type: Literal["snapshot"]
+    at: Moment
+    me: Me
+    calls: list[CallView]
+    presence: list[PresenceView]
+
+
+class CallMessage(Shape):
+    """A call changed; a version not above the one held is old news."""
+
+    seq: int
+    type: Literal["call"]
+    call: CallView
+
+
+class PresenceMessage(Shape):
+    """A person's presence changed."""
+
+    seq: int
+    type: Literal["presence"]
+    user_id: str
+    name: str
+    state: PresenceName
+
+
+class NoticeMessage(Shape):
+    """Something about the gateway itself, such as `media_away` and `media_back`."""
+
+    seq: int
+    type: Literal["notice"]
+    code: str
+    detail: str
+
+
+class AliveMessage(Shape):
+    """What the browser says every 5 s; it may say nothing else."""
+
+    type: Literal["alive"]
+
+
+EVENT_MESSAGES = (SnapshotMessage, CallMessage, PresenceMessage, NoticeMessage, AliveMessage)

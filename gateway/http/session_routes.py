@@ -1,0 +1,117 @@
+"""Signing in and out, and who one is."""
+
+import structlog
+from aiohttp import web
+
+from gateway.http.cookies import check_can_sign_in, drop_token, keep_token, token_of
+from gateway.http.deps import PublicDeps
+from gateway.http.problems import Problem, Refusal, refuse, retry_after
+from gateway.http.routing import Ask, Route, RouteTable
+from gateway.http.schemas import (
+    LimitsView,
+    Login,
+    Me,
+    MeAccount,
+    MeUser,
+    NumberView,
+    RtcView,
+    SetAvailability,
+)
+from gateway.http.shapes import Nothing
+from gateway.ports.accounts import Account, Person
+from gateway.ports.audit import AuditEntry
+from gateway.ports.live import Availability
+
+USER_AGENT_CHARS_MAX = 256
+
+routes = RouteTable()
+_log = structlog.get_logger(__name__)
+
+
+@routes.serve(
+    Route("POST", "/login", "session.login", body=Login, out=Me, refusals=(401, 429, 503))
+)
+async def login(ask: Ask[Login, Nothing]) -> web.Response:
+    """Sign in: the answer sets the session cookie."""
+    deps, request = ask.deps, ask.request
+    check_can_sign_in(request, deps.peers)
+    email, address = ask.body.email, deps.peers.address(request)
+    now = deps.clock.wall()
+    wait_s = await deps.login_limit.take(email, address, now=now)
+    if wait_s > 0:
+        deps.metrics.logins.labels("limited").inc()
+        detail = "Too many attempts to sign in; wait a while."
+        raise Refusal(Problem(429, "too_many_logins", detail, headers=retry_after(wait_s)))
+    person = await deps.passwords.verify(email, ask.body.password)
+    account = None if person is None else await deps.directory.account(person.account_id)
+    if person is None or account is None:
+        deps.metrics.logins.labels("refused").inc()
+        raise refuse(401, "wrong_password", "E-mail or password is wrong.")
+    await deps.login_limit.give_back(email, address, now=now)
+    token = await deps.sessions.create(
+        person.user_id,
+        user_agent=request.headers.get("User-Agent", "")[:USER_AGENT_CHARS_MAX],
+        now=now,
+        replaces=token_of(request, deps.peers),
+    )
+    deps.metrics.logins.labels("signed_in").inc()
+    await deps.audit.record(
+        AuditEntry(
+            account_id=person.account_id,
+            actor=person.user_id,
+            action="session.created",
+            subject=person.user_id,
+            at=now,
+        )
+    )
+    me = await me_of(deps, person, account)
+    response = web.Response(text=me.model_dump_json(), content_type="application/json")
+    keep_token(request, response, deps.peers, token)
+    return response
+
+
+@routes.serve(Route("POST", "/logout", "session.logout", status=204))
+async def logout(ask: Ask[Nothing, Nothing]) -> web.Response:
+    """Sign out; fine without a session too."""
+    deps = ask.deps
+    token = token_of(ask.request, deps.peers)
+    if token is not None:
+        await deps.sessions.revoke(token, now=deps.clock.wall())
+    response = web.Response(status=204)
+    drop_token(ask.request, response, deps.peers)
+    return response
+
+
+@routes.serve(Route("GET", "/me", "me.read", out=Me))
+async def me(ask: Ask[Nothing, Nothing]) -> Me:
+    """Who is signed in, and what the web app must know."""
+    return await me_of(ask.deps, ask.person, ask.who.account)
+
+
+@routes.serve(
+    Route("PUT", "/me/availability", "me.availability", body=SetAvailability, status=204)
+)
+async def set_availability(ask: Ask[SetAvailability, Nothing]) -> None:
+    """Say whether calls may ring here."""
+    await ask.deps.desk.set_availability(ask.person, Availability(ask.body.availability))
+
+
+async def me_of(deps: PublicDeps, person: Person, account: Account) -> Me:
+    """Put together what a signed-in person's page starts with."""
+    numbers = await deps.directory.numbers(account.account_id)
+    here = await deps.presence.of_account(account.account_id)
+    is_available = any(
+        agent.user_id == person.user_id and agent.availability is Availability.AVAILABLE
+        for agent in here
+    )
+    return Me(
+        user=MeUser(
+            id=person.user_id, name=person.name, email=person.email, role=person.role.value
+        ),
+        account=MeAccount(cid=account.cid, name=account.name, timezone=account.timezone),
+        numbers=[NumberView(id=n.phone_number_id, display=n.display) for n in numbers],
+        availability="available" if is_available else "away",
+        rtc=RtcView(ice_servers=list(deps.ice_servers)),
+        limits=LimitsView(reattach_s=deps.reattach_s),
+        version=deps.version,
+    )

@@ -1,0 +1,172 @@
+"""All open WebSockets of this process, and the watch over them: alive, signed in, held."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+import structlog
+from aiohttp import web
+
+from gateway.core.errors import StoreError
+from gateway.core.ids import UserId
+from gateway.http.metrics import HttpMetrics
+from gateway.ports import Json
+from gateway.ports.accounts import Person
+from gateway.ports.clock import Clock
+from gateway.ports.sessions import SessionStore, SignedIn
+
+GOING_AWAY = 1001
+SESSION_ENDED = 4401
+
+SOCKETS_MAX = 5_000
+SOCKETS_OF_PERSON_MAX = 20
+TICK_S = 1.0
+ALIVE_WITHIN_S = 15.0
+TOUCH_EVERY_S = 30.0
+HOLD_EVERY_S = 60.0
+HOLD_FOR_S = 240.0
+STORE_TIMEOUT_S = 2.0
+SEND_TIMEOUT_S = 5.0
+CLOSE_TIMEOUT_S = 1.0
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(eq=False, slots=True)
+class OpenSocket:
+    """One browser window's connection."""
+
+    socket: web.WebSocketResponse
+    request: web.Request
+    signed_in: SignedIn
+    token: str = field(repr=False)
+    alive_at: float
+    touched_at: float
+    held_at: float = 0.0
+    seq: int = 0
+    own_calls: set[str] = field(default_factory=set)
+    """Live calls that the person talks on: they are not signed out in the middle of one."""
+    closed_with: int | None = None
+
+    @property
+    def person(self) -> Person:
+        """Whose window it is."""
+        return self.signed_in.person
+
+    async def send(self, kind: str, body: dict[str, Json]) -> None:
+        """Send the next message. Raises `TimeoutError` if the browser does not read."""
+        self.seq += 1
+        text = json.dumps({"seq": self.seq, "type": kind, **body}, separators=(",", ":"))
+        async with asyncio.timeout(SEND_TIMEOUT_S):
+            await self.socket.send_str(text)
+
+    def note_call(self, view: dict[str, Json]) -> None:
+        """Remember whether this is a live call of the person's own."""
+        agent = view.get("agent")
+        is_own = isinstance(agent, dict) and agent.get("id") == self.person.user_id
+        if is_own and view.get("state") != "ended":
+            self.own_calls.add(str(view.get("id")))
+        else:
+            self.own_calls.discard(str(view.get("id")))
+
+    async def close(self, code: int, reason: str) -> None:
+        """Close once, with the first code given; a browser that does not read is cut off."""
+        if self.closed_with is not None:
+            return
+        self.closed_with = code
+        try:
+            async with asyncio.timeout(2 * CLOSE_TIMEOUT_S):
+                await self.socket.close(code=code, message=reason.encode())
+        except (TimeoutError, ConnectionError):
+            if self.request.transport is not None:
+                self.request.transport.abort()
+
+
+class SocketRegister:
+    """Keeps count and watches; run `watch` as long as the application serves."""
+
+    def __init__(self, sessions: SessionStore, clock: Clock, metrics: HttpMetrics) -> None:
+        self._sessions = sessions
+        self._clock = clock
+        self._metrics = metrics
+        self._open: set[OpenSocket] = set()
+        self._closing: set[asyncio.Task[None]] = set()
+
+    def is_full(self, user_id: UserId) -> bool:
+        """Whether another window of this person would be one too many."""
+        of_person = sum(opened.person.user_id == user_id for opened in self._open)
+        return len(self._open) >= SOCKETS_MAX or of_person >= SOCKETS_OF_PERSON_MAX
+
+    @asynccontextmanager
+    async def holding(self, opened: OpenSocket) -> AsyncIterator[None]:
+        """Watch over a socket while it is served."""
+        self._open.add(opened)
+        self._metrics.sockets.inc()
+        try:
+            yield
+        finally:
+            self._open.discard(opened)
+            self._metrics.sockets.dec()
+            if opened.closed_with is not None:
+                self._metrics.sockets_closed.labels(str(opened.closed_with)).inc()
+
+    async def alive(self, opened: OpenSocket) -> None:
+        """The browser said that it is there; its session does not fall idle meanwhile."""
+        opened.alive_at = self._clock.monotonic()
+        if opened.alive_at - opened.touched_at >= TOUCH_EVERY_S:
+            opened.touched_at = opened.alive_at
+            try:
+                await self._sessions.touch(opened.token, now=self._clock.wall())
+            except StoreError:
+                _log.warning("a session could not be touched")
+
+    async def watch(self) -> None:
+        """Judge all sockets once a second."""
+        while True:
+            await self._clock.sleep(TICK_S)
+            self._close_the_silent()
+            try:
+                async with asyncio.timeout(STORE_TIMEOUT_S):
+                    await self._close_the_ended()
+                    await self._hold_those_in_calls()
+            except (StoreError, TimeoutError):
+                # Without the store nobody is signed out: calls go on.
+                _log.warning("sessions of open windows could not be checked")
+
+    async def close_all(self, _app: web.Application) -> None:
+        """Send every browser away, to come back to another process."""
+        await asyncio.gather(
+            *(opened.close(GOING_AWAY, "going away") for opened in list(self._open)),
+            *self._closing,
+        )
+
+    def _close_the_silent(self) -> None:
+        now = self._clock.monotonic()
+        for opened in self._open:
+            if now - opened.alive_at > ALIVE_WITHIN_S:
+                self._close(opened, GOING_AWAY, "not heard of")
+
+    async def _close_the_ended(self) -> None:
+        ids = {opened.signed_in.session.session_id for opened in self._open}
+        if not ids:
+            return
+        ended = await self._sessions.ended(ids, now=self._clock.wall())
+        for opened in list(self._open):
+            if opened.signed_in.session.session_id in ended:
+                self._close(opened, SESSION_ENDED, "session ended")
+
+    async def _hold_those_in_calls(self) -> None:
+        now = self._clock.monotonic()
+        for opened in list(self._open):
+            if opened.own_calls and now - opened.held_at >= HOLD_EVERY_S:
+                opened.held_at = now
+                wall = self._clock.wall()
+                await self._sessions.hold(opened.token, now=wall, until=wall + HOLD_FOR_S)
+
+    def _close(self, opened: OpenSocket, code: int, reason: str) -> None:
+        if opened.closed_with is None:
+            task = asyncio.create_task(opened.close(code, reason))
+            self._closing.add(task)
+            task.add_done_callback(self._closing.discard)

@@ -1,0 +1,144 @@
+"""A call as browsers see it: exactly the fields of the REST and WebSocket contract."""
+
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+
+from gateway.core.call.call import Call, DeadlineKind, Problem
+from gateway.core.call.ending import outcome_of
+from gateway.core.ids import UserId
+from gateway.core.quality import Quality
+from gateway.ports import Json
+
+
+@dataclass(frozen=True, slots=True)
+class PeerView:
+    """The WhatsApp user."""
+
+    name: str | None
+    phone: str | None
+    user_id: str | None
+    username: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class NumberView:
+    """The business number."""
+
+    id: str
+    display: str
+
+
+@dataclass(frozen=True, slots=True)
+class AgentView:
+    """The agent on the call."""
+
+    id: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class MetaView:
+    """What Meta said."""
+
+    code: int
+    message: str
+    details: str
+
+
+@dataclass(frozen=True, slots=True)
+class ProblemView:
+    """Why a call did not go well."""
+
+    code: str
+    detail: str
+    meta: MetaView | None
+
+
+@dataclass(frozen=True, slots=True)
+class QualityView:
+    """How both sides fare; None where nothing is known yet."""
+
+    agent: Quality | None
+    whatsapp: Quality | None
+
+
+@dataclass(frozen=True, slots=True)
+class CallView:
+    """A call. Times are ISO 8601 UTC with milliseconds."""
+
+    id: str
+    version: int
+    direction: str
+    state: str
+    peer: PeerView
+    number: NumberView
+    agent: AgentView | None
+    offered_to: tuple[str, ...]
+    created_at: str
+    answered_at: str | None
+    ended_at: str | None
+    muted: bool
+    held: bool
+    agent_away: bool
+    reattach_until: str | None
+    outcome: str | None
+    problem: ProblemView | None
+    quality: QualityView | None
+
+    def as_json(self) -> dict[str, Json]:
+        """Return it as JSON: nothing but strings, numbers, lists and dictionaries."""
+        view: dict[str, Json] = asdict(self)
+        view["offered_to"] = list(self.offered_to)
+        return view
+
+
+def view_of(call: Call, version: int, quality: QualityView | None = None) -> CallView:
+    """Show a call. `quality` is live knowledge and not part of the call's version."""
+    identity, agent = call.identity, call.agent
+    away = call.deadline(DeadlineKind.AWAY) if call.is_agent_away else None
+    outcome = outcome_of(call)
+    peer = identity.peer
+    return CallView(
+        id=identity.call_id,
+        version=version,
+        direction=identity.direction.value,
+        state=call.state.value,
+        peer=PeerView(peer.name, peer.phone, peer.user_id, peer.username),
+        number=NumberView(identity.phone_number_id, identity.number_display),
+        agent=None if agent is None else AgentView(agent.user_id, agent.name),
+        offered_to=call.offered,
+        created_at=moment(identity.created_at),
+        answered_at=_moment(call.answered_at),
+        ended_at=_moment(call.end.at),
+        muted=call.is_muted,
+        held=call.is_held,
+        agent_away=call.is_agent_away,
+        reattach_until=None if away is None else moment(away.at),
+        outcome=None if outcome is None else outcome.value,
+        problem=_problem(call.end.problem),
+        quality=quality,
+    )
+
+
+def seen_by(call: Call) -> frozenset[UserId]:
+    """Return the agents who may see the call: those it rings, and who has it."""
+    agent = () if call.agent is None else (call.agent.user_id,)
+    return frozenset((*call.offered, *agent))
+
+
+def moment(at: float) -> str:
+    """Write a wall-clock time."""
+    text = datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds")
+    return text.replace("+00:00", "Z")
+
+
+def _moment(at: float | None) -> str | None:
+    return None if at is None else moment(at)
+
+
+def _problem(problem: Problem | None) -> ProblemView | None:
+    if problem is None:
+        return None
+    fault = problem.fault
+    meta = None if fault is None else MetaView(fault.code, fault.message, fault.details)
+    return ProblemView(problem.code, problem.detail, meta)

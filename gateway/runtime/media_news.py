@@ -1,0 +1,252 @@
+"""What the media worker tells, on its way to the calls and the register of agent legs."""
+
+import asyncio
+from collections.abc import Iterable
+from typing import assert_never
+
+import structlog
+
+from gateway.core.call.call import Call, call_of_leg, legs_of
+from gateway.core.call.events import (
+    AgentLegClosed,
+    AgentLegHeard,
+    AgentLegUp,
+    FoundLeg,
+    MediaBack,
+    WhatsAppLegClosed,
+    WhatsAppLegUp,
+)
+from gateway.core.ids import AccountId, CallId, LegId
+from gateway.ports import Json
+from gateway.ports.calls import TraceLine
+from gateway.ports.live import LiveEvent
+from gateway.ports.media import (
+    LegClosed,
+    LegHeard,
+    LegKey,
+    LegLive,
+    LegQuality,
+    LegQuiet,
+    LegTrace,
+    LegUp,
+    WorkerBack,
+)
+from gateway.runtime.agent_legs import AgentLegs, KnownLeg
+from gateway.runtime.call_trace import TraceBook
+from gateway.runtime.live_calls import LiveCalls
+from gateway.runtime.tasks import Tasks
+from gateway.runtime.world import World
+
+_log = structlog.get_logger(__name__)
+
+
+class MediaNews:
+    """Reads the worker's events in order and hands each to whom it concerns."""
+
+    def __init__(
+        self, world: World, calls: LiveCalls, legs: AgentLegs, trace: TraceBook, tasks: Tasks
+    ) -> None:
+        self._world = world
+        self._calls = calls
+        self._legs = legs
+        self._trace = trace
+        self._tasks = tasks
+        self._snapshot: WorkerBack | None = None
+        self._was_seen = asyncio.Event()
+        self._may_go_on = asyncio.Event()
+
+    async def run(self) -> None:
+        """Read events until cancelled.
+
+        After the first snapshot it waits for `go_on`: until the calls of an earlier life are
+        taken up, nobody is there to hear.
+        """
+        async for event in self._world.media.events():
+            if self._snapshot is None and isinstance(event, WorkerBack):
+                self._snapshot = event
+                self._legs.adopt(event.legs)
+                self._was_seen.set()
+                continue
+            await self._may_go_on.wait()
+            if isinstance(event, WorkerBack):
+                self._worker_back(event)
+            else:
+                self._note(event)
+
+    async def first_snapshot(self, wait_s: float) -> None:
+        """Wait until a worker has shown what it has, but not for ever."""
+        waited = self._tasks.spawn(
+            self._give_up(wait_s), name="wait for worker", on_crash=self._was_seen.set
+        )
+        await self._was_seen.wait()
+        waited()
+
+    async def _give_up(self, wait_s: float) -> None:
+        await self._world.clock.sleep(wait_s)
+        _log.warning("no media worker so far")
+        self._was_seen.set()
+
+    def found_for(self, call: Call) -> MediaBack | None:
+        """Return what the first snapshot shows of a call; None if there was none."""
+        return None if self._snapshot is None else MediaBack(_found(call, self._snapshot.legs))
+
+    def go_on(self) -> None:
+        """The calls are taken up: close what belongs to none of them, and hear on."""
+        if self._snapshot is not None:
+            self._close_orphans(self._snapshot.legs)
+        self._may_go_on.set()
+
+    def link_changed(self, is_up: bool) -> None:
+        """Tell browsers that the worker went away, or is back; fits the engine's `on_link`."""
+        code = "media_back" if is_up else "media_away"
+        detail = (
+            "The media worker is back."
+            if is_up
+            else "The media worker is not reachable: calls go on, new ones cannot start."
+        )
+        accounts = {actor.call.identity.account_id for actor in self._calls.actors()}
+        for account_id in sorted(accounts | self._legs.accounts()):
+            self._tell(account_id, {"code": code, "detail": detail})
+
+    def _tell(self, account_id: AccountId, body: dict[str, Json]) -> None:
+        self._world.bus.publish(LiveEvent(account_id, "notice", body))
+
+    # --- a worker is back ----------------------------------------------------------------
+
+    def _worker_back(self, event: WorkerBack) -> None:
+        self._snapshot = event
+        lost = self._legs.adopt(event.legs)
+        seen = {leg.leg_id for leg in event.legs}
+        for actor in self._calls.actors():
+            unseen = [leg_id for leg_id in legs_of(actor.call) if leg_id not in seen]
+            # A leg made after the snapshot was taken is not lost; its deadlines watch it.
+            if not any(self._calls.is_young(leg_id) for leg_id in unseen):
+                actor.post(MediaBack(_found(actor.call, event.legs)))
+        self._tell_owners(lost)
+        self._close_orphans(event.legs)
+
+    def _tell_owners(self, lost: Iterable[KnownLeg]) -> None:
+        detail = "The media worker was restarted. Your connection has to be made again."
+        for leg in lost:
+            self._world.bus.publish(
+                LiveEvent(
+                    leg.account_id,
+                    "notice",
+                    {"code": "leg_gone", "detail": detail},
+                    audience=(leg.user_id,),
+                    is_personal=True,
+                )
+            )
+
+    def _close_orphans(self, legs: Iterable[LegLive]) -> None:
+        """Close legs that were made for a call and that no live call knows."""
+        for leg in legs:
+            call_id = leg.tag.call_id
+            if call_id is None or self._calls.is_young(leg.leg_id):
+                continue
+            actor = self._calls.actor(call_id)
+            is_wanted = actor is not None and leg.leg_id in legs_of(actor.call)
+            if not is_wanted:
+                _log.info("a leg without a call is closed")
+                self._tasks.spawn(
+                    self._legs.close_quietly(leg.leg_id),
+                    name="close orphan",
+                    on_crash=lambda: None,
+                )
+
+    # --- single events -------------------------------------------------------------------
+
+    def _note(
+        self,
+        event: LegUp | LegClosed | LegHeard | LegQuiet | LegKey | LegQuality | LegTrace,
+    ) -> None:
+        match event:
+            case LegUp():
+                self._up(event)
+            case LegClosed():
+                self._closed(event)
+            case LegHeard(leg_id):
+                self._heard(leg_id)
+            case LegQuiet():
+                self._quiet(event)
+            case LegKey(leg_id, at):
+                self._line(leg_id, at, "key_pressed", {})
+            case LegQuality():
+                self._quality(event)
+            case LegTrace(leg_id, at, step, fields):
+                self._line(leg_id, at, step, fields)
+            case _:
+                assert_never(event)
+
+    def _up(self, event: LegUp) -> None:
+        actor = self._calls.actor(call_of_leg(event.leg_id) or CallId(""))
+        if actor is not None:
+            actor.post(WhatsAppLegUp(event.leg_id))
+        elif (leg := self._legs.went_up(event.leg_id)) is not None:
+            self._post(leg, AgentLegUp(event.leg_id))
+
+    def _heard(self, leg_id: LegId) -> None:
+        leg = self._legs.was_heard(leg_id)
+        if leg is not None:
+            self._post(leg, AgentLegHeard(leg_id))
+
+    def _closed(self, event: LegClosed) -> None:
+        self._line(event.leg_id, event.at, "leg_closed", {"reason": event.reason})
+        self._calls.qualities.forget_leg(event.leg_id)
+        actor = self._calls.actor(call_of_leg(event.leg_id) or CallId(""))
+        if actor is not None:
+            actor.post(WhatsAppLegClosed(event.leg_id, event.reason))
+        elif (leg := self._legs.was_closed(event.leg_id)) is not None:
+            self._post(leg, AgentLegClosed(event.leg_id))
+
+    def _quiet(self, event: LegQuiet) -> None:
+        step = "media_quiet" if event.quiet else "media_resumed"
+        self._line(event.leg_id, event.at, step, {})
+        if event.quiet:
+            self._legs.went_quiet(event.leg_id)
+        else:
+            self._heard(event.leg_id)
+
+    def _quality(self, event: LegQuality) -> None:
+        call_id = self._call_of(event.leg_id)
+        actor = None if call_id is None else self._calls.actor(call_id)
+        if actor is None:
+            return
+        is_whatsapp = call_of_leg(event.leg_id) is not None
+        if self._calls.qualities.note(event, actor.call_id, is_whatsapp=is_whatsapp):
+            self._calls.publish_quality(actor)
+
+    def _post(self, leg: KnownLeg, event: AgentLegUp | AgentLegHeard | AgentLegClosed) -> None:
+        actor = None if leg.used_by is None else self._calls.actor(leg.used_by)
+        if actor is not None:
+            actor.post(event)
+
+    def _call_of(self, leg_id: LegId) -> CallId | None:
+        whose = call_of_leg(leg_id)
+        if whose is not None:
+            return whose
+        leg = self._legs.get(leg_id)
+        return None if leg is None else leg.used_by
+
+    def _line(self, leg_id: LegId, at: float, step: str, fields: dict[str, Json]) -> None:
+        call_id = self._call_of(leg_id)
+        if call_id is not None:
+            side = "whatsapp" if call_of_leg(leg_id) is not None else "agent"
+            line = TraceLine(call_id, at, "media", step, {"leg": side, **fields})
+            self._trace.note(line)
+
+
+def _found(call: Call, legs: Iterable[LegLive]) -> tuple[FoundLeg, ...]:
+    wanted = legs_of(call)
+    return tuple(
+        FoundLeg(
+            leg_id=leg.leg_id,
+            is_up=leg.is_up,
+            is_sending=leg.is_sending,
+            is_heard=leg.received_rtp,
+            attached_to=leg.attached_to,
+            local_sdp=leg.local_sdp,
+        )
+        for leg in legs
+        if leg.leg_id in wanted
+    )

@@ -1,0 +1,201 @@
+"""A gateway's HTTP edge on a real port, with real SQLite stores under it."""
+
+import asyncio
+import hashlib
+import hmac
+import shutil
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from aiohttp import ClientResponse, ClientSession, CookieJar
+
+from gateway.adapters import sql_migrate
+from gateway.adapters.secrets_key_ring import KeyRing, new_key
+from gateway.adapters.sql_accounts import SqlAccounts
+from gateway.adapters.sql_audit import SqlAudit
+from gateway.adapters.sql_directory import SqlDirectory
+from gateway.adapters.sql_engine import Database
+from gateway.adapters.sql_inbox import SqlInbox
+from gateway.adapters.sql_login_limit import LoginBounds, SqlLoginLimit
+from gateway.adapters.sql_passwords import HashCost, PasswordHashing, SqlPasswords
+from gateway.adapters.sql_sessions import SqlSessions
+from gateway.adapters.system_ids import random_id
+from gateway.adapters.whatsapp_webhook import split_delivery
+from gateway.core.ids import PhoneNumberId
+from gateway.http.app import build_public_app
+from gateway.http.deps import Check, PublicDeps
+from gateway.http.metrics import HttpMetrics
+from gateway.http.peers import Peers
+from gateway.http.serving import serving
+from gateway.http.webhook_signature import WebhookSecrets
+from gateway.ports.accounts import Account, Number, Person, Role
+from tests.http.fakes import LocalBus, LocalPresence, ShiftedClock, TinyDesk
+
+APP_SECRET = "the-app-secret"
+OLD_SECRET = "the-old-secret"
+VERIFY_TOKEN = "the-verify-token"
+PASSWORD = "correct horse battery"
+KEYS = KeyRing.parse(new_key())
+CHEAP = HashCost(memory_kib=64, passes=1, lanes=1)
+
+
+@dataclass
+class Site:
+    """A running site and what is behind it."""
+
+    port: int
+    deps: PublicDeps
+    database: Database
+    desk: TinyDesk
+    bus: LocalBus
+    presence: LocalPresence
+    clock: ShiftedClock
+    account: Account
+    people: dict[Role, Person]
+    woken: list[None] = field(default_factory=list)
+
+    @property
+    def origin(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def url(self, path: str) -> str:
+        return self.origin + path
+
+    def api(self, path: str) -> str:
+        return f"{self.origin}/api/v1{path}"
+
+
+class Browser:
+    """A browser with its own cookies, which sends its page's origin like a real one."""
+
+    def __init__(self, site: Site, http: ClientSession) -> None:
+        self.site = site
+        self.http = http
+        self.origin: str | None = site.origin
+
+    async def ask(self, method: str, path: str, **more: Any) -> ClientResponse:
+        headers = dict(more.pop("headers", {}))
+        if self.origin is not None and method != "GET":
+            headers.setdefault("Origin", self.origin)
+        return await self.http.request(method, self.site.api(path), headers=headers, **more)
+
+    async def sign_in(self, role: Role) -> dict[str, Any]:
+        credentials = {"email": f"{role}@example.com", "password": PASSWORD}
+        async with await self.ask("POST", "/login", json=credentials) as response:
+            assert response.status == 200, await response.text()
+            me: dict[str, Any] = await response.json()
+            return me
+
+
+@asynccontextmanager
+async def browser_of(site: Site) -> AsyncIterator[Browser]:
+    async with ClientSession(cookie_jar=CookieJar(unsafe=True)) as http:
+        yield Browser(site, http)
+
+
+@dataclass(frozen=True)
+class Template:
+    """A database to start from, and who is in it."""
+
+    path: Path
+    account: Account
+    people: dict[Role, Person]
+
+
+async def make_template(path: Path) -> Template:
+    """Write a migrated database with one account, its number and a person of each role."""
+    database = Database(f"sqlite:///{path}")
+    hashing = PasswordHashing(CHEAP)
+    clock = ShiftedClock()
+    try:
+        await sql_migrate.upgrade(database)
+        accounts = SqlAccounts(database, KEYS, hashing, clock.wall, random_id)
+        account = await accounts.add_account(
+            cid="C-1", name="Toko Maju", timezone="Asia/Jakarta"
+        )
+        await accounts.add_number(
+            Number(
+                phone_number_id=PhoneNumberId("200200200200200"),
+                account_id=account.account_id,
+                waba_id="300300300300300",
+                display="+62 21 5090 0001",
+                token="EAAsecret",
+            )
+        )
+        people = {
+            role: await accounts.add_person(
+                account.account_id,
+                email=f"{role}@example.com",
+                name=role.value.title(),
+                role=role,
+                password=PASSWORD,
+            )
+            for role in Role
+        }
+        return Template(path, account, people)
+    finally:
+        hashing.close()
+        await database.close()
+
+
+@asynccontextmanager
+async def site_from(
+    template: Template, folder: Path, *, checks: dict[str, Check] | None = None, **changes: Any
+) -> AsyncIterator[Site]:
+    """Serve a copy of the template; `changes` replace what the site is built from."""
+    path = folder / "callgate.db"
+    await asyncio.to_thread(shutil.copy, template.path, path)
+    database = Database(f"sqlite:///{path}")
+    hashing = PasswordHashing(CHEAP)
+    clock, presence, bus = ShiftedClock(), LocalPresence(), LocalBus()
+    desk = TinyDesk(presence)
+    woken: list[None] = []
+    sessions = SqlSessions(database, changes.pop("session_bounds", None))
+    parts: dict[str, Any] = {
+        "desk": desk,
+        "directory": SqlDirectory(database, KEYS),
+        "sessions": sessions,
+        "passwords": SqlPasswords(database, hashing),
+        "login_limit": SqlLoginLimit(database, key=b"k" * 32, bounds=LoginBounds()),
+        "audit": SqlAudit(database),
+        "presence": presence,
+        "bus": bus,
+        "inbox": SqlInbox(database, clock.wall),
+        "split_delivery": split_delivery,
+        "wake_inbox": lambda: woken.append(None),
+        "webhook_secrets": WebhookSecrets(
+            app_secrets=[APP_SECRET, OLD_SECRET], verify_token=VERIFY_TOKEN
+        ),
+        "clock": clock,
+        "metrics": HttpMetrics(),
+        "checks": checks or {"database": database.ping},
+        "web_root": folder / "dist",
+        "peers": Peers(),
+        **changes,
+    }
+    deps = PublicDeps(**parts)
+    try:
+        async with serving(build_public_app(deps), host="127.0.0.1", port=0) as port:
+            yield Site(
+                port=port,
+                deps=deps,
+                database=database,
+                desk=desk,
+                bus=bus,
+                presence=presence,
+                clock=clock,
+                account=template.account,
+                people=template.people,
+                woken=woken,
+            )
+    finally:
+        hashing.close()
+        await database.close()
+
+
+def signed(body: bytes, secret: str = APP_SECRET) -> dict[str, str]:
+    digest = hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
+    return {"X-Hub-Signature-256": f"sha256={digest}", "Content-Type": "application/json"}

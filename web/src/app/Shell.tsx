@@ -1,0 +1,121 @@
+/** Frame of every page: header with the phone's state, navigation, notices, the live call. */
+
+import { AppShell, Center, Loader } from "@mantine/core";
+import { useDisclosure } from "@mantine/hooks";
+import { type ComponentType, lazy, Suspense } from "react";
+import { useTranslation } from "react-i18next";
+import { Link, Route, Switch, useLocation } from "wouter";
+import { Announcer } from "../phone/ui/Announcer";
+import { CallBar } from "../phone/ui/CallBar";
+import { PhonePage } from "../phone/ui/PhonePage";
+import { StatusPill } from "../phone/ui/StatusPill";
+import { useShortcuts } from "../phone/ui/useShortcuts";
+import { IconList, IconPhone, IconSettings } from "../ui/icons";
+import { Banners } from "./Banners";
+import { Boundary } from "./Boundary";
+import { NotFoundPage } from "./NotFoundPage";
+import classes from "./Shell.module.css";
+
+const UserMenu = lazy(() => import("./UserMenu"));
+const KeySheet = lazy(() => import("../phone/ui/KeySheet"));
+const CallsPage = lazy(() => import("../calls/CallsPage"));
+const CallPage = lazy(() => import("../calls/CallPage"));
+const SettingsPage = lazy(() => import("../settings/SettingsPage"));
+
+interface Place {
+  to: string;
+  text: "phone" | "calls" | "settings";
+  icon: ComponentType<{ size?: number }>;
+}
+
+const places: readonly Place[] = [
+  { to: "/", text: "phone", icon: IconPhone },
+  { to: "/calls", text: "calls", icon: IconList },
+  { to: "/settings", text: "settings", icon: IconSettings },
+];
+
+function Navigation() {
+  const { t } = useTranslation();
+  const [path] = useLocation();
+  return (
+    <nav className={classes.nav} aria-label={t("app.navigation")}>
+      {places.map(({ to, text, icon: Icon }) => {
+        const isHere = to === "/" ? path === "/" : path.startsWith(to);
+        return (
+          <Link
+            key={to}
+            to={to}
+            className={classes.link}
+            {...(isHere && { "aria-current": "page" })}
+          >
+            <Icon size={18} aria-hidden />
+            {t(`app.${text}`)}
+          </Link>
+        );
+      })}
+    </nav>
+  );
+}
+
+export function Shell() {
+  const { t } = useTranslation();
+  const [path] = useLocation();
+  const [isSheetOpen, sheet] = useDisclosure(false);
+  useShortcuts(sheet.toggle);
+  return (
+    <AppShell header={{ height: 60 }} footer={{ height: { base: 58, xs: 0 } }} padding="md">
+      <a className={classes.skip} href="#content">
+        {t("app.skip")}
+      </a>
+      <AppShell.Header>
+        <div className={classes.header}>
+          <div className={classes.brand}>
+            <img src="/icon.svg" alt="" width={30} height={30} />
+            <span className={classes.brandText}>{t("app.name")}</span>
+          </div>
+          <Navigation />
+          <div className={classes.spacer} />
+          <StatusPill />
+          <Suspense fallback={<div className={classes.user} />}>
+            <UserMenu onShortcuts={sheet.open} />
+          </Suspense>
+        </div>
+      </AppShell.Header>
+      <AppShell.Main className={classes.main} id="content" tabIndex={-1}>
+        <div className={classes.content}>
+          <Banners />
+          {path !== "/" && <CallBar />}
+          <Boundary key={path}>
+            <Suspense fallback={<Waiting />}>
+              <Switch>
+                <Route path="/" component={PhonePage} />
+                <Route path="/calls" component={CallsPage} />
+                <Route path="/calls/:id">{({ id }) => <CallPage id={id} />}</Route>
+                <Route path="/settings" component={SettingsPage} />
+                <Route component={NotFoundPage} />
+              </Switch>
+            </Suspense>
+          </Boundary>
+        </div>
+      </AppShell.Main>
+      <AppShell.Footer className={classes.bottom}>
+        <Navigation />
+      </AppShell.Footer>
+      <Announcer />
+      {isSheetOpen && (
+        <Suspense>
+          <KeySheet onClose={sheet.close} />
+        </Suspense>
+      )}
+    </AppShell>
+  );
+}
+
+function Waiting() {
+  const { t } = useTranslation();
+  return (
+    <Center p="xl">
+      <Loader aria-label={t("app.loading")} />
+    </Center>
+  );
+}

@@ -1,0 +1,106 @@
+/** One call: who, when, how it ended, and every step of it. */
+
+import { Anchor, Group, Paper, Skeleton, Stack, Text, Title } from "@mantine/core";
+import { useQuery } from "@tanstack/react-query";
+import { useTranslation } from "react-i18next";
+import { Link } from "wouter";
+import { api, Refused, refusalOf } from "../api/client";
+import type { CallView } from "../api/types";
+import { formatDuration, formatMoment } from "../i18n/format";
+import { talkedMs } from "../phone/calls";
+import { useLine, useMe } from "../phone/context";
+import { PersonFacts, PersonHead } from "../phone/ui/PersonCard";
+import { IconArrowLeft } from "../ui/icons";
+import { outcomeText } from "../ui/names";
+import { Problem } from "../ui/Problem";
+import { Ladder } from "./Ladder";
+
+export default function CallPage({ id }: { id: string }) {
+  const { t } = useTranslation();
+  const live = useLine().live[id];
+  const { data, error } = useQuery({
+    queryKey: ["calls", "one", id],
+    queryFn: ({ signal }) => api.call(id, signal),
+  });
+  const call = newer(live, data);
+  return (
+    <Stack gap="md">
+      <Anchor component={Link} to="/calls" size="sm" w="fit-content">
+        <Group gap={4} component="span">
+          <IconArrowLeft size={16} aria-hidden />
+          {t("detail.back")}
+        </Group>
+      </Anchor>
+      {call === undefined && error === null && <Skeleton h={200} />}
+      {call === undefined && error !== null && <CallFailed error={error} />}
+      {call !== undefined && (
+        <>
+          <Facts call={call} />
+          <Ladder callId={id} isLive={call.state !== "ended"} />
+        </>
+      )}
+    </Stack>
+  );
+}
+
+function newer(a: CallView | undefined, b: CallView | undefined): CallView | undefined {
+  if (a === undefined || b === undefined) return a ?? b;
+  return a.version >= b.version ? a : b;
+}
+
+function CallFailed({ error }: { error: unknown }) {
+  const { t } = useTranslation();
+  const refused = refusalOf(error);
+  if (refused.code === "not_found") return <Text>{t("detail.not_found")}</Text>;
+  return <Problem title={t("detail.failed")} refused={refused} />;
+}
+
+function Facts({ call }: { call: CallView }) {
+  const { t } = useTranslation();
+  const { timezone } = useMe().account;
+  const talked = call.state === "ended" ? talkedMs(call, 0) : null;
+  const ended = call.state === "ended";
+  const detail = [
+    t(`direction.${call.direction}`),
+    ended ? outcomeText(call.outcome, t) : t(`state.${call.state}`),
+    talked === null ? null : formatDuration(talked),
+  ];
+  const facts: [string, string | null | undefined][] = [
+    [t("detail.created_at"), formatMoment(call.created_at, timezone)],
+    [t("detail.answered_at"), call.answered_at && formatMoment(call.answered_at, timezone)],
+    [t("detail.ended_at"), call.ended_at && formatMoment(call.ended_at, timezone)],
+    [t("person.answered_by"), call.agent?.name],
+  ];
+  return (
+    <Paper component="section" withBorder p="lg" bg="var(--panel)">
+      <Stack gap="md">
+        <Title order={1} className="visually-hidden">
+          {t("detail.facts")}
+        </Title>
+        <PersonHead peer={call.peer} detail={detail.filter(Boolean).join(" · ")} />
+        {call.problem && (
+          <Problem
+            title={outcomeText(call.outcome, t)}
+            refused={new Refused(0, { ...call.problem, meta: call.problem.meta ?? null })}
+          />
+        )}
+        <PersonFacts call={call} />
+        <Group gap="xl">
+          {facts.map(
+            ([label, value]) =>
+              value && (
+                <div key={label}>
+                  <Text size="xs" c="var(--quiet)">
+                    {label}
+                  </Text>
+                  <Text size="sm" fw={550}>
+                    {value}
+                  </Text>
+                </div>
+              ),
+          )}
+        </Group>
+      </Stack>
+    </Paper>
+  );
+}

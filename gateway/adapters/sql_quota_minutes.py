@@ -191,6 +191,20 @@ class SqlMinutes(Minutes):
         return suspended
 
     @override
+    async def budgets_of(self, worker_id: WorkerId) -> Sequence[Budget]:
+        query = select(budgets).where(budgets.c.worker_id == worker_id, is_live)
+        async with self._database.reading() as connection:
+            rows = await connection.execute(query.order_by(budgets.c.budget_id))
+            return [budget_of(row) for row in rows]
+
+    @override
+    async def workers(self) -> Sequence[WorkerId]:
+        query = select(budgets.c.worker_id).where(is_live).distinct()
+        async with self._database.reading() as connection:
+            rows = await connection.execute(query.order_by(budgets.c.worker_id))
+            return [WorkerId(row.worker_id) for row in rows]
+
+    @override
     async def unsettled(self, worker_id: WorkerId) -> Sequence[Charge]:
         query = (
             select(charges)

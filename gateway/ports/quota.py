@@ -8,7 +8,7 @@ from typing import Protocol
 from gateway.core.ids import AccountId, CallId
 from gateway.core.quota.charge import Charge, Recorded, Stamp
 from gateway.core.quota.contract import AddOn, Contract, SubscriptionTerm
-from gateway.core.quota.lease import Answer, Ask, Budget, BudgetId, WorkerId
+from gateway.core.quota.lease import Answer, Ask, Budget, BudgetId, Refusal, WorkerId
 from gateway.core.quota.ledger import EntryKind, ExplainedEntry
 from gateway.core.quota.live import AccountMinutes, LiveQuota
 
@@ -72,6 +72,12 @@ class Minutes(Protocol):
 
     async def suspend_worker(self, worker_id: WorkerId) -> Sequence[Budget]:
         """The worker is gone: keep its leases reserved until its files are settled."""
+
+    async def budgets_of(self, worker_id: WorkerId) -> Sequence[Budget]:
+        """Return a worker's budgets that are not closed."""
+
+    async def workers(self) -> Sequence[WorkerId]:
+        """Return the workers of all nodes that have a budget which is not closed."""
 
     async def unsettled(self, worker_id: WorkerId) -> Sequence[Charge]:
         """Return the calls whose captures a worker wrote and which are not settled."""
@@ -194,6 +200,55 @@ class Contracts(Protocol):
         self, account_id: AccountId, *, now: float, allow_overdrawn: bool = False
     ) -> AccountMinutes:
         """Compute the capacity anew, after the price list or a clock was changed."""
+
+
+@dataclass(frozen=True, slots=True)
+class LowBudget:
+    """A worker says that a budget runs low. The same `ask` again is the same wish."""
+
+    budget_id: BudgetId
+    ask: int
+    captures: int
+    """How many draw from it now."""
+    drawn_ms: int
+    """All that was written from it."""
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetSeen:
+    """A budget as a worker holds it."""
+
+    budget_id: BudgetId
+    drawn_ms: int
+    grant_number: int
+    """Number of the last grant that took effect."""
+    asked: int
+    """Number of its last ask; 0 before the first."""
+    calls: tuple[CallId, ...]
+    """Whose captures draw from it and are not over."""
+
+
+class BudgetLine(Protocol):
+    """The budgets of one media worker. All raise `MediaRefused` or `MediaAway`."""
+
+    async def open(self, budget_id: BudgetId, *, limit_ms: int) -> None:
+        """Make a budget known with its first grant; opening it again changes nothing."""
+
+    async def grant(
+        self, budget_id: BudgetId, *, number: int, limit_ms: int, answers: int
+    ) -> int:
+        """Set the total that may be written; return the one in force.
+
+        It is higher than `limit_ms` if more had been written already. `number` grows with
+        each grant; `answers` is the latest ask this answers. More than before resumes the
+        captures that the quota stopped.
+        """
+
+    async def refuse(self, budget_id: BudgetId, *, answers: int, refusal: Refusal) -> None:
+        """Nothing more is to be had: captures stop at exactly what was granted."""
+
+    async def close(self, budget_id: BudgetId) -> int:
+        """Forget a budget whose captures are over; return the total that was written."""
 
 
 class QuotaNews(Protocol):

@@ -46,7 +46,7 @@ class LiveCapture:
     call_id: CallId
     written_ms: int
     is_stopped: bool
-    """The quota stopped it; the call goes on."""
+    """It writes nothing now: stopped by the quota, or paused; the call goes on."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -179,6 +179,22 @@ class Book(Minutes):
         return suspended
 
     @override
+    async def budgets_of(self, worker_id: WorkerId) -> Sequence[Budget]:
+        self._check()
+        return [
+            b
+            for b in self.budgets.values()
+            if b.worker_id == worker_id and b.state is not BudgetState.CLOSED
+        ]
+
+    @override
+    async def workers(self) -> Sequence[WorkerId]:
+        self._check()
+        return sorted(
+            {b.worker_id for b in self.budgets.values() if b.state is not BudgetState.CLOSED}
+        )
+
+    @override
     async def unsettled(self, worker_id: WorkerId) -> Sequence[Charge]:
         self._check()
         return [

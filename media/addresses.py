@@ -63,18 +63,19 @@ class LocalAddresses:
     public: tuple[str, ...]
 
     @classmethod
-    def from_settings(cls, network: NetworkSettings) -> "LocalAddresses":
-        """Resolve the configured addresses; raises `ValueError` if there are none."""
-        wanted = network.bind_addresses or host_addresses()
+    def from_settings(cls, network: NetworkSettings, host: tuple[str, ...]) -> "LocalAddresses":
+        """Resolve what is configured with `host`, the addresses of this machine.
+
+        Raises `ValueError` if nothing is left to bind.
+        """
+        wanted = network.bind_addresses or host
         bound: list[str] = []
         for text in wanted:
             address = ipaddress.ip_address(text)
             if address.is_unspecified:
                 version = address.version
                 bound += [
-                    found
-                    for found in host_addresses()
-                    if ipaddress.ip_address(found).version == version
+                    found for found in host if ipaddress.ip_address(found).version == version
                 ]
             else:
                 bound.append(str(address))

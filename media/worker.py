@@ -8,7 +8,7 @@ from typing import Any
 
 import structlog
 
-from media.addresses import LocalAddresses
+from media.addresses import LocalAddresses, host_addresses
 from media.commands import CommandDesk
 from media.endpoints import EndpointFactory, PortPoller
 from media.event_log import EventLog
@@ -70,7 +70,7 @@ def _context(
     switchboard = Switchboard(
         endpoints=EndpointFactory(
             network=settings.network,
-            addresses=LocalAddresses.from_settings(settings.network),
+            addresses=LocalAddresses.from_settings(settings.network, host_addresses()),
             poller=poller,
             buffer=buffer,
             packets_per_second_max=settings.leg.packets_per_second_max,

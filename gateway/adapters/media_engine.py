@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Literal, Self
 
 import structlog
 
@@ -38,8 +38,8 @@ class WorkerAddress:
 
 
 @dataclass(frozen=True, slots=True)
-class EngineLimits:
-    """Bounds of the engine; durations in seconds."""
+class EngineSettings:
+    """What an operator may set; durations in seconds."""
 
     command_timeout_s: float = 5.0
     away_wait_s: float = 1.5
@@ -49,6 +49,8 @@ class EngineLimits:
     refused_pause_s: float = 10.0
     commands_max: int = 1_000
     events_max: int = 2_000
+    actpass_role: Literal["client", "server"] = "client"
+    """Our DTLS role if Meta's answer leaves it open, which it must not but has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +70,7 @@ class MediaSocketEngine(MediaEngine):
         new_id: NewId,
         ensure_worker: Callable[[], Awaitable[None]] | None = None,
         on_link: Callable[[bool], None] | None = None,
-        limits: EngineLimits | None = None,
+        settings: EngineSettings | None = None,
     ) -> None:
         """`ensure_worker` runs when nobody listens on the socket, and may start a worker.
 
@@ -80,9 +82,9 @@ class MediaSocketEngine(MediaEngine):
         self._new_id = new_id
         self._ensure_worker = ensure_worker
         self._on_link = on_link
-        self._limits = limits or EngineLimits()
+        self._settings = settings or EngineSettings()
         self._fanout = Fanout(
-            events_max=self._limits.events_max, start_over=self._take_snapshot
+            events_max=self._settings.events_max, start_over=self._take_snapshot
         )
         self._link: MediaLink | None = None
         self._boot_id = ""
@@ -134,7 +136,13 @@ class MediaSocketEngine(MediaEngine):
 
     async def apply_answer(self, leg_id: LegId, *, epoch: int, answer: str) -> None:
         """See the port."""
-        command = wire.ApplyAnswer(id=self._new_id(), epoch=epoch, leg_id=leg_id, answer=answer)
+        command = wire.ApplyAnswer(
+            id=self._new_id(),
+            epoch=epoch,
+            leg_id=leg_id,
+            answer=answer,
+            actpass_role=self._settings.actpass_role,
+        )
         try:
             await self._ask(command)
         except MediaRefused as refusal:
@@ -226,7 +234,7 @@ class MediaSocketEngine(MediaEngine):
 
     async def _ask(self, command: wire.Command) -> wire.Done:
         """Send a command and wait for its answer, through a reconnect if need be."""
-        if len(self._pending) >= self._limits.commands_max:
+        if len(self._pending) >= self._settings.commands_max:
             raise MediaAway("the media worker has too much to do")
         if self._link is None:
             await self._wait_for_worker()
@@ -235,7 +243,7 @@ class MediaSocketEngine(MediaEngine):
         if self._link is not None:
             self._link.send(command)
         try:
-            async with asyncio.timeout(self._limits.command_timeout_s):
+            async with asyncio.timeout(self._settings.command_timeout_s):
                 return await pending.answer
         except TimeoutError:
             raise MediaAway("the media worker did not answer in time") from None
@@ -244,28 +252,28 @@ class MediaSocketEngine(MediaEngine):
 
     async def _wait_for_worker(self) -> None:
         try:
-            async with asyncio.timeout(self._limits.away_wait_s):
+            async with asyncio.timeout(self._settings.away_wait_s):
                 await self._connected.wait()
         except TimeoutError:
             raise MediaAway("no media worker is connected") from None
 
     async def _keep_connected(self) -> None:
-        pause_s = self._limits.reconnect_first_s
+        pause_s = self._settings.reconnect_first_s
         while True:
             try:
                 link = await self._open()
             except WorkerRefused as refusal:
                 _log.error("media worker refused this gateway", reason=refusal.reason)
-                pause_s = self._limits.refused_pause_s
+                pause_s = self._settings.refused_pause_s
             except (MediaAway, OSError, TimeoutError) as error:
-                is_first = pause_s == self._limits.reconnect_first_s
+                is_first = pause_s == self._settings.reconnect_first_s
                 log = _log.warning if is_first else _log.debug
                 log("media worker cannot be reached", reason=str(error))
             else:
-                pause_s = self._limits.reconnect_first_s
+                pause_s = self._settings.reconnect_first_s
                 await self._serve(link)
             await asyncio.sleep(pause_s)
-            pause_s = min(pause_s * 2, self._limits.reconnect_max_s)
+            pause_s = min(pause_s * 2, self._settings.reconnect_max_s)
 
     async def _open(self) -> MediaLink:
         try:

@@ -31,7 +31,7 @@ def build_public_app(deps: PublicDeps) -> web.Application:
     """
     app = web.Application(
         middlewares=[answer_with_problems],
-        client_max_size=webhook_endpoint.BODY_BYTES_MAX,
+        client_max_size=deps.limits.webhook_body_bytes_max,
     )
     app[DEPS] = deps
     app[TASKS] = Tasks(deps.clock)
@@ -59,13 +59,16 @@ def build_internal_app(
 
 def _add_plain_routes(app: web.Application, deps: PublicDeps) -> None:
     """Add what is no typed route; each still names its row of the policy table."""
-    register = SocketRegister(deps.sessions, deps.clock, deps.metrics)
+    register = SocketRegister(
+        deps.sessions, deps.clock, deps.metrics, alive_within_s=deps.limits.alive_within_s
+    )
     webhooks = WebhookEndpoint(
         secrets=deps.webhook_secrets,
         split=deps.split_delivery,
         writer=InboxWriter(deps.inbox, deps.clock, deps.metrics),
         wake=deps.wake_inbox,
         metrics=deps.metrics,
+        body_bytes_max=deps.limits.webhook_body_bytes_max,
     )
     plain: list[tuple[str, str, str, AiohttpHandler]] = [
         ("webhooks.handshake", "GET", webhook_endpoint.PATH, webhooks.handshake),

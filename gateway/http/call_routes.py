@@ -3,7 +3,6 @@
 from gateway.core.ids import LegId, PhoneNumberId
 from gateway.core.whatsapp import Direction, Peer
 from gateway.http import policy
-from gateway.http.deps import LegChoice, Taken
 from gateway.http.problems import refuse
 from gateway.http.routing import Ask, Header, Route, RouteTable
 from gateway.http.schemas import (
@@ -23,6 +22,7 @@ from gateway.http.schemas import (
 )
 from gateway.http.shapes import Nothing
 from gateway.runtime import call_view
+from gateway.runtime.call_desk import Joined, LegChoice
 from gateway.runtime.call_view import moment
 
 IDEMPOTENCY_KEY = Header(
@@ -39,8 +39,8 @@ routes = RouteTable()
 )
 async def open_leg(ask: Ask[OpenLeg, Nothing]) -> LegOpened:
     """Open the agent's audio connection, to be kept up between calls."""
-    leg_id, answer = await ask.deps.desk.open_agent_leg(ask.person, ask.body.offer)
-    return LegOpened(leg_id=leg_id, answer=answer)
+    opened = await ask.deps.desk.open_agent_leg(ask.person, ask.body.offer)
+    return LegOpened(leg_id=opened.leg_id, answer=opened.answer)
 
 
 @routes.serve(Route("DELETE", "/agent-legs/{leg_id}", "agent_legs.close", status=204))
@@ -67,9 +67,9 @@ async def dial(ask: Ask[Dial, Nothing]) -> CallTaken:
     phone = body.to.phone.removeprefix("+") if body.to.phone else None
     taken = await ask.deps.desk.dial(
         ask.person,
-        to=Peer(phone=phone, user_id=body.to.user_id),
+        Peer(phone=phone, user_id=body.to.user_id),
+        _leg_of(body),
         number_id=PhoneNumberId(body.number_id) if body.number_id else None,
-        leg=_leg_of(body),
         idempotency_key=_idempotency_key(ask),
     )
     return _taken(taken)
@@ -79,15 +79,15 @@ async def dial(ask: Ask[Dial, Nothing]) -> CallTaken:
 async def list_calls(ask: Ask[Nothing, CallsQuery]) -> CallPage:
     """List calls, newest first."""
     query = ask.query
-    views, next_cursor = await ask.deps.desk.page(
+    page = await ask.deps.desk.page(
         ask.person,
         cursor=query.cursor,
         limit=query.limit,
         direction=Direction(query.direction) if query.direction else None,
         live_only=query.live,
     )
-    items = [_shown(view) for view in views]
-    return CallPage(items=items, next_cursor=next_cursor)
+    items = [_shown(view) for view in page.items]
+    return CallPage(items=items, next_cursor=page.next_cursor)
 
 
 @routes.serve(Route("GET", "/calls/{call_id}", "calls.read", out=CallView))
@@ -207,7 +207,7 @@ def _leg_of(body: AttachLeg | Dial) -> LegChoice:
     return LegChoice(leg_id=LegId(body.leg_id) if body.leg_id else None, offer=body.offer)
 
 
-def _taken(taken: Taken) -> CallTaken:
+def _taken(taken: Joined) -> CallTaken:
     call = _shown(taken.call)
     if taken.answer is None:
         return CallTaken(call=call)

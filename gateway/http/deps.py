@@ -20,47 +20,34 @@ from gateway.ports.clock import Clock
 from gateway.ports.live import Availability, LiveBus, Presence
 from gateway.ports.sessions import LoginLimit, Passwords, SessionStore
 from gateway.ports.webhooks import Inbox, InboxItem
+from gateway.runtime.call_desk import Joined, LegChoice, OpenedLeg
 from gateway.runtime.call_view import CallView
+from gateway.runtime.presence_board import PersonState
+from gateway.runtime.sight import CallPage
 from gateway.runtime.tasks import Tasks
 
 
-@dataclass(frozen=True, slots=True)
-class LegChoice:
-    """The agent's open leg, or an offer for a fresh one; exactly one is set."""
-
-    leg_id: LegId | None = None
-    offer: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Taken:
-    """A call someone acted on, and our answer where an offer came."""
-
-    call: CallView
-    answer: str | None
-
-
 class Desk(Protocol):
-    """The calls, as people act on them. Every method raises our errors (`core/errors.py`)."""
+    """What of `runtime.call_desk.CallDesk` the HTTP edge uses."""
 
     async def dial(
         self,
         person: Person,
-        *,
         to: Peer,
-        number_id: PhoneNumberId | None,
         leg: LegChoice,
-        idempotency_key: str | None,
-    ) -> Taken:
+        *,
+        number_id: PhoneNumberId | None = None,
+        idempotency_key: str | None = None,
+    ) -> Joined:
         """Start a call."""
 
-    async def answer(self, person: Person, call_id: CallId, leg: LegChoice) -> Taken:
+    async def answer(self, person: Person, call_id: CallId, leg: LegChoice) -> Joined:
         """Take a ringing call."""
 
-    async def reattach(self, person: Person, call_id: CallId, leg: LegChoice) -> Taken:
+    async def reattach(self, person: Person, call_id: CallId, leg: LegChoice) -> Joined:
         """Come back to an own call with another leg."""
 
-    async def decline(self, person: Person, call_id: CallId, *, everyone: bool) -> None:
+    async def decline(self, person: Person, call_id: CallId, *, everyone: bool = False) -> None:
         """Silence a ringing call for the person, or reject it for all."""
 
     async def hang_up(self, person: Person, call_id: CallId) -> None:
@@ -72,14 +59,23 @@ class Desk(Protocol):
     async def hold(self, person: Person, call_id: CallId, *, held: bool) -> None:
         """Part both directions, or join them again."""
 
-    async def open_agent_leg(self, person: Person, offer: str) -> tuple[LegId, str]:
-        """Open the person's leg; return its id and our answer."""
+    async def open_agent_leg(self, person: Person, offer: str) -> OpenedLeg:
+        """Open the person's leg."""
 
     async def close_agent_leg(self, person: Person, leg_id: LegId) -> None:
         """Close an own leg."""
 
     async def set_availability(self, person: Person, availability: Availability) -> None:
         """Say whether calls may ring here."""
+
+    async def enter(self, person: Person) -> None:
+        """A browser connection of the person opened."""
+
+    async def leave(self, person: Person) -> None:
+        """A browser connection of the person closed, or went silent."""
+
+    async def presence(self, person: Person) -> Sequence[PersonState]:
+        """Return who of the account is here."""
 
     async def live_calls(self, person: Person) -> Sequence[CallView]:
         """Return the calls that have not ended and that the person may see."""
@@ -91,24 +87,33 @@ class Desk(Protocol):
         self,
         person: Person,
         *,
-        cursor: str | None,
-        limit: int,
-        direction: Direction | None,
-        live_only: bool,
-    ) -> tuple[Sequence[CallView], str | None]:
+        cursor: str | None = None,
+        limit: int = 50,
+        direction: Direction | None = None,
+        live_only: bool = False,
+    ) -> CallPage:
         """Return a page of calls, newest first, and the cursor of the next."""
 
     async def trace(self, person: Person, call_id: CallId) -> Sequence[TraceLine]:
         """Return a call's trace. Raises `NotFound` as `one` does."""
-
-    async def people(self, person: Person) -> Sequence[dict[str, Json]]:
-        """Return who is here, each as `schemas.PresenceView` describes it."""
 
 
 SplitDelivery = Callable[[bytes], Sequence[InboxItem]]
 """Takes a webhook's body apart; never fails."""
 Check = Callable[[], Awaitable[None]]
 """Returns if a part works; raises `CallgateError`, `OSError` or `TimeoutError` if not."""
+
+
+@dataclass(frozen=True, slots=True)
+class HttpLimits:
+    """Bounds that an operator may set."""
+
+    body_bytes_max: int = 256 * 1024
+    """Of an ordinary request; a session description is the longest thing a browser sends."""
+    webhook_body_bytes_max: int = 4 * 1024 * 1024
+    """Meta sends up to 3 MB."""
+    alive_within_s: float = 15.0
+    """A browser that says nothing for so long is sent away."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,12 +131,14 @@ class PublicDeps:
     inbox: Inbox
     split_delivery: SplitDelivery
     wake_inbox: Callable[[], None]
-    webhook_secrets: WebhookSecrets
+    webhook_secrets: WebhookSecrets | None
+    """None: webhooks are refused until the operator has set the secrets."""
     clock: Clock
     metrics: HttpMetrics
     checks: Mapping[str, Check]
     web_root: Path
     peers: Peers = field(default_factory=Peers)
+    limits: HttpLimits = field(default_factory=HttpLimits)
     ice_servers: tuple[dict[str, Json], ...] = ()
     reattach_s: int = 45
     version: str = "0.1.0"

@@ -67,8 +67,7 @@ class EventSockets:
         return socket
 
     async def _converse(self, opened: OpenSocket) -> None:
-        person = opened.person
-        await self._deps.presence.enter(person.account_id, person.user_id)
+        await self._deps.desk.enter(opened.person)
         try:
             listening = asyncio.create_task(self._listen(opened))
             telling = asyncio.create_task(self._tell(opened))
@@ -79,7 +78,7 @@ class EventSockets:
                     task.cancel()
                 await asyncio.gather(listening, telling, return_exceptions=True)
         finally:
-            await self._deps.presence.leave(person.account_id, person.user_id)
+            await self._deps.desk.leave(opened.person)
             await opened.close(GOING_AWAY, "closed")
 
     async def _listen(self, opened: OpenSocket) -> None:
@@ -111,7 +110,7 @@ class EventSockets:
         deps, person = self._deps, opened.person
         me = await me_of(deps, person, opened.signed_in.account)
         calls = [view.as_json() for view in await deps.desk.live_calls(person)]
-        people = list(await deps.desk.people(person))
+        people = await deps.desk.presence(person)
         for view in calls:
             opened.note_call(view)
         await opened.send(
@@ -120,7 +119,10 @@ class EventSockets:
                 "at": moment(deps.clock.wall()),
                 "me": me.model_dump(mode="json"),
                 "calls": list(calls),
-                "presence": list(people),
+                "presence": [
+                    {"user_id": one.user_id, "name": one.name, "state": one.state}
+                    for one in people
+                ],
             },
         )
 
@@ -134,10 +136,10 @@ async def _send_event(opened: OpenSocket, event: LiveEvent) -> None:
 
 
 def is_for(person: Person, event: LiveEvent) -> bool:
-    """Whether a person may see an event: supervisors and admins see all of their account."""
-    if event.audience is None or person.role in LEADS:
+    """Whether a person may see it: supervisors and admins see all that is not personal."""
+    if event.audience is None or person.user_id in event.audience:
         return True
-    return person.user_id in event.audience
+    return person.role in LEADS and not event.is_personal
 
 
 def _is_alive(text: str) -> bool:

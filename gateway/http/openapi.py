@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 from pydantic.json_schema import models_json_schema
 
 from gateway.http import policy
@@ -67,12 +67,20 @@ def _operation(route: Route, handler: Handler) -> Tree:
         "responses": _responses(route),
     }
     if route.body is not Nothing:
-        is_optional = not any(f.is_required() for f in route.body.model_fields.values())
         content = {"application/json": {"schema": _ref(route.body)}}
-        operation["requestBody"] = {"required": not is_optional, "content": content}
+        operation["requestBody"] = {"required": _needs_body(route), "content": content}
     if not policy.allows(route.name, None):
         operation["security"] = [{"session": []}]
     return operation
+
+
+def _needs_body(route: Route) -> bool:
+    """Whether a request without a body, which counts as `{}`, is refused."""
+    try:
+        route.body.model_validate({})
+    except ValidationError:
+        return True
+    return False
 
 
 def _path_parameters(route: Route) -> list[Tree]:

@@ -18,8 +18,6 @@ from gateway.ports.accounts import Person
 from gateway.ports.sessions import SignedIn
 
 API_PREFIX = "/api/v1"
-BODY_BYTES_MAX = 64 * 1024
-"""Of an ordinary request; a session description is the longest thing a browser sends."""
 
 
 Body = TypeVar("Body", bound=Shape)

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field, JsonValue, StringConstraints, model_validator
+from pydantic import ConfigDict, Field, JsonValue, StringConstraints, model_validator
 
 from gateway.http.shapes import Shape
 
@@ -123,8 +123,22 @@ class LegOpened(Shape):
     answer: str
 
 
+def _given(name: str, *, without: str | None = None) -> dict[str, JsonValue]:
+    """Part of a schema: `name` is there, and the other is not or is null."""
+    properties: dict[str, JsonValue] = {name: {"type": "string"}}
+    if without is not None:
+        properties[without] = {"type": "null"}
+    return {"required": [name], "properties": properties}
+
+
 class _WithLeg(Shape):
     """Takes the agent's open leg, or an offer for a fresh one; exactly one of them."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "oneOf": [_given("leg_id", without="offer"), _given("offer", without="leg_id")]
+        }
+    )
 
     leg_id: Identity | None = None
     offer: Sdp | None = None
@@ -142,6 +156,8 @@ class AttachLeg(_WithLeg):
 
 class CallTo(Shape):
     """Whom to call; with both, the phone number wins."""
+
+    model_config = ConfigDict(json_schema_extra={"anyOf": [_given("phone"), _given("user_id")]})
 
     phone: Phone | None = None
     user_id: WhatsAppUser | None = None
@@ -331,6 +347,15 @@ class PresenceMessage(Shape):
     state: PresenceName
 
 
+class QualityMessage(Shape):
+    """How a call fares now; not a new version of it."""
+
+    seq: int
+    type: Literal["quality"]
+    call_id: str
+    quality: QualityView | None
+
+
 class NoticeMessage(Shape):
     """Something about the gateway itself, such as `media_away` and `media_back`."""
 
@@ -346,4 +371,11 @@ class AliveMessage(Shape):
     type: Literal["alive"]
 
 
-EVENT_MESSAGES = (SnapshotMessage, CallMessage, PresenceMessage, NoticeMessage, AliveMessage)
+EVENT_MESSAGES = (
+    SnapshotMessage,
+    CallMessage,
+    PresenceMessage,
+    QualityMessage,
+    NoticeMessage,
+    AliveMessage,
+)

@@ -8,25 +8,31 @@ from contextlib import asynccontextmanager
 from aiohttp import web
 
 KEEPALIVE_S = 75.0
-DRAIN_S = 5.0
+GRACE_S = 10.0
 BACKLOG = 1_024
 """Connections that may wait to be accepted: a burst of webhooks is not refused."""
 
 
 @asynccontextmanager
 async def serving(
-    app: web.Application, *, host: str, port: int, tls: ssl.SSLContext | None = None
+    app: web.Application,
+    *,
+    host: str,
+    port: int,
+    tls: ssl.SSLContext | None = None,
+    grace_s: float = GRACE_S,
 ) -> AsyncIterator[int]:
     """Serve while the context is open; yields the port (0 asks for a free one).
 
-    Bodies are not decompressed: a webhook's signature is over the bytes that were sent.
+    At its end requests under way have `grace_s` to finish. Bodies are not decompressed: a
+    webhook's signature is over the bytes that were sent.
     """
     runner = web.AppRunner(
         app,
         access_log=None,
         auto_decompress=False,
         keepalive_timeout=KEEPALIVE_S,
-        shutdown_timeout=DRAIN_S,
+        shutdown_timeout=grace_s,
     )
     await runner.setup()
     try:
@@ -34,5 +40,5 @@ async def serving(
         await site.start()
         yield runner.addresses[0][1]
     finally:
-        async with asyncio.timeout(2 * DRAIN_S):
+        async with asyncio.timeout(2 * grace_s):
             await runner.cleanup()

@@ -23,7 +23,6 @@ SESSION_ENDED = 4401
 SOCKETS_MAX = 5_000
 SOCKETS_OF_PERSON_MAX = 20
 TICK_S = 1.0
-ALIVE_WITHIN_S = 15.0
 TOUCH_EVERY_S = 30.0
 HOLD_EVERY_S = 60.0
 HOLD_FOR_S = 240.0
@@ -87,10 +86,18 @@ class OpenSocket:
 class SocketRegister:
     """Keeps count and watches; run `watch` as long as the application serves."""
 
-    def __init__(self, sessions: SessionStore, clock: Clock, metrics: HttpMetrics) -> None:
+    def __init__(
+        self,
+        sessions: SessionStore,
+        clock: Clock,
+        metrics: HttpMetrics,
+        *,
+        alive_within_s: float,
+    ) -> None:
         self._sessions = sessions
         self._clock = clock
         self._metrics = metrics
+        self._alive_within_s = alive_within_s
         self._open: set[OpenSocket] = set()
         self._closing: set[asyncio.Task[None]] = set()
 
@@ -145,7 +152,7 @@ class SocketRegister:
     def _close_the_silent(self) -> None:
         now = self._clock.monotonic()
         for opened in self._open:
-            if now - opened.alive_at > ALIVE_WITHIN_S:
+            if now - opened.alive_at > self._alive_within_s:
                 self._close(opened, GOING_AWAY, "not heard of")
 
     async def _close_the_ended(self) -> None:

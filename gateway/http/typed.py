@@ -18,7 +18,7 @@ from gateway.http.problems import (
     problem_of_status,
     refuse,
 )
-from gateway.http.routing import API_PREFIX, BODY_BYTES_MAX, Ask, Handler, Route, RouteTable
+from gateway.http.routing import API_PREFIX, Ask, Handler, Route, RouteTable
 from gateway.ports.sessions import SignedIn
 
 AiohttpHandler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -44,11 +44,12 @@ def as_aiohttp(route: Route, handler: Handler) -> AiohttpHandler:
     """Wrap a typed handler."""
 
     async def serve(request: web.Request) -> web.StreamResponse:
+        deps = request.app[DEPS]
         if route.changes_state:
-            request.app[DEPS].peers.check_origin(request)
+            deps.peers.check_origin(request)
         signed_in = await admit(request, route.name)
         query = parse_query(request.query, route.query)
-        body = await read_body(request, route.body, BODY_BYTES_MAX)
+        body = await read_body(request, route.body, deps.limits.body_bytes_max)
         out = await handler(Ask(request, signed_in, body, query))
         if isinstance(out, web.StreamResponse):
             return out

@@ -15,8 +15,6 @@ from gateway.http.webhook_signature import WebhookSecrets
 from gateway.http.webhook_writer import InboxWriter
 
 PATH = "/webhooks/whatsapp"
-BODY_BYTES_MAX = 4 * 1024 * 1024
-"""Meta sends up to 3 MB."""
 INLINE_BYTES_MAX = 64 * 1024
 """Longer bodies are taken apart in a thread, so that nobody else waits for it."""
 CHALLENGE_CHARS_MAX = 1_024
@@ -30,23 +28,28 @@ class WebhookEndpoint:
     def __init__(
         self,
         *,
-        secrets: WebhookSecrets,
+        secrets: WebhookSecrets | None,
         split: SplitDelivery,
         writer: InboxWriter,
         wake: Callable[[], None],
         metrics: HttpMetrics,
+        body_bytes_max: int,
     ) -> None:
-        """`wake` tells the runtime that the inbox has new rows; it must not block."""
+        """`wake` tells the runtime that the inbox has new rows; it must not block.
+
+        Without `secrets` every delivery is refused with 503, so that Meta keeps it.
+        """
         self._secrets = secrets
         self._split = split
         self._writer = writer
         self._wake = wake
         self._metrics = metrics
+        self._body_bytes_max = body_bytes_max
 
     async def handshake(self, request: web.Request) -> web.Response:
         """Echo Meta's challenge if the token is the agreed one (Graph webhooks, "Verify")."""
         query = request.query
-        is_ours = self._secrets.knows(query.get("hub.verify_token", ""))
+        is_ours = self._known().knows(query.get("hub.verify_token", ""))
         challenge = query.get("hub.challenge", "")[:CHALLENGE_CHARS_MAX]
         if query.get("hub.mode") != "subscribe" or not is_ours or not challenge:
             raise refuse(403, "forbidden", "The verify token is not the agreed one.")
@@ -55,8 +58,9 @@ class WebhookEndpoint:
     async def deliver(self, request: web.Request) -> web.Response:
         """Store a signed delivery and answer 200; 503 makes Meta send it again."""
         try:
-            body = await read_capped(request, BODY_BYTES_MAX)
-            self._check_signature(request, body)
+            secrets = self._known()
+            body = await read_capped(request, self._body_bytes_max)
+            _check_signature(secrets, request, body)
         except Refusal as refusal:
             self._metrics.deliveries.labels(refusal.problem.code).inc()
             raise
@@ -74,9 +78,15 @@ class WebhookEndpoint:
         self._wake()
         return web.Response(text="")
 
-    def _check_signature(self, request: web.Request, body: bytes) -> None:
-        headers = request.headers.getall("X-Hub-Signature-256", [])
-        if len(headers) != 1 or not self._secrets.signed(body, headers[0]):
-            raise refuse(401, "bad_signature", "The signature does not fit the body.")
-        if request.headers.get("Content-Encoding", "identity").strip().lower() != "identity":
-            raise refuse(415, "unsupported_media_type", "Send the body uncompressed.")
+    def _known(self) -> WebhookSecrets:
+        if self._secrets is None:
+            raise refuse(503, "webhooks_off", "The webhook secrets are not configured.")
+        return self._secrets
+
+
+def _check_signature(secrets: WebhookSecrets, request: web.Request, body: bytes) -> None:
+    headers = request.headers.getall("X-Hub-Signature-256", [])
+    if len(headers) != 1 or not secrets.signed(body, headers[0]):
+        raise refuse(401, "bad_signature", "The signature does not fit the body.")
+    if request.headers.get("Content-Encoding", "identity").strip().lower() != "identity":
+        raise refuse(415, "unsupported_media_type", "Send the body uncompressed.")

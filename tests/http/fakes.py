@@ -9,12 +9,13 @@ from contextlib import asynccontextmanager
 from gateway.core.errors import NotFound, Refused
 from gateway.core.ids import AccountId, CallId, LegId, NodeId, PhoneNumberId, UserId
 from gateway.core.whatsapp import Direction, Peer
-from gateway.http.deps import LegChoice, Taken
-from gateway.ports import Json
 from gateway.ports.accounts import Person, Role
 from gateway.ports.calls import TraceLine
 from gateway.ports.live import AgentPresence, Availability, LiveEvent
+from gateway.runtime.call_desk import Joined, LegChoice, OpenedLeg
 from gateway.runtime.call_view import AgentView, CallView, NumberView, PeerView
+from gateway.runtime.presence_board import PersonState
+from gateway.runtime.sight import CallPage
 
 BUFFER_MAX = 100
 
@@ -118,7 +119,7 @@ class TinyDesk:
 
     def __init__(self, presence: LocalPresence) -> None:
         self.views: dict[CallId, tuple[AccountId, CallView]] = {}
-        self.presence = presence
+        self.board = presence
         self.done: list[tuple[object, ...]] = []
         self.raises: Exception | None = None
         self.dialled: dict[str, CallView] = {}
@@ -129,12 +130,12 @@ class TinyDesk:
     async def dial(
         self,
         person: Person,
-        *,
         to: Peer,
-        number_id: PhoneNumberId | None,
         leg: LegChoice,
-        idempotency_key: str | None,
-    ) -> Taken:
+        *,
+        number_id: PhoneNumberId | None = None,
+        idempotency_key: str | None = None,
+    ) -> Joined:
         self._act("dial", to, number_id, leg, idempotency_key)
         known = self.dialled.get(idempotency_key or "")
         view = known or a_view(
@@ -147,9 +148,9 @@ class TinyDesk:
         self.add(person.account_id, view)
         if idempotency_key:
             self.dialled[idempotency_key] = view
-        return Taken(view, "v=0 answer" if leg.offer else None)
+        return Joined(view, "v=0 answer" if leg.offer else None)
 
-    async def answer(self, person: Person, call_id: CallId, leg: LegChoice) -> Taken:
+    async def answer(self, person: Person, call_id: CallId, leg: LegChoice) -> Joined:
         view = self._seen(person, call_id)
         self._act("answer", call_id, leg)
         if view.agent is not None:
@@ -158,14 +159,14 @@ class TinyDesk:
             view, state="connecting", agent=AgentView(person.user_id, person.name), version=2
         )
         self.add(person.account_id, view)
-        return Taken(view, "v=0 answer" if leg.offer else None)
+        return Joined(view, "v=0 answer" if leg.offer else None)
 
-    async def reattach(self, person: Person, call_id: CallId, leg: LegChoice) -> Taken:
+    async def reattach(self, person: Person, call_id: CallId, leg: LegChoice) -> Joined:
         view = self._seen(person, call_id)
         self._act("reattach", call_id, leg)
-        return Taken(view, "v=0 answer" if leg.offer else None)
+        return Joined(view, "v=0 answer" if leg.offer else None)
 
-    async def decline(self, person: Person, call_id: CallId, *, everyone: bool) -> None:
+    async def decline(self, person: Person, call_id: CallId, *, everyone: bool = False) -> None:
         self._seen(person, call_id)
         self._act("decline", call_id, everyone)
 
@@ -181,15 +182,15 @@ class TinyDesk:
         self._seen(person, call_id)
         self._act("hold", call_id, held)
 
-    async def open_agent_leg(self, person: Person, offer: str) -> tuple[LegId, str]:
+    async def open_agent_leg(self, person: Person, offer: str) -> OpenedLeg:
         self._act("open_agent_leg", offer)
-        return LegId("l" * 26), "v=0 answer"
+        return OpenedLeg(LegId("l" * 26), "v=0 answer")
 
     async def close_agent_leg(self, person: Person, leg_id: LegId) -> None:
         self._act("close_agent_leg", leg_id)
 
     async def set_availability(self, person: Person, availability: Availability) -> None:
-        await self.presence.choose(person.account_id, person.user_id, availability)
+        await self.board.choose(person.account_id, person.user_id, availability)
 
     async def live_calls(self, person: Person) -> Sequence[CallView]:
         self._act("live_calls")
@@ -203,13 +204,13 @@ class TinyDesk:
         self,
         person: Person,
         *,
-        cursor: str | None,
-        limit: int,
-        direction: Direction | None,
-        live_only: bool,
-    ) -> tuple[Sequence[CallView], str | None]:
+        cursor: str | None = None,
+        limit: int = 50,
+        direction: Direction | None = None,
+        live_only: bool = False,
+    ) -> CallPage:
         self._act("page", cursor, limit, direction, live_only)
-        return self._all(person)[:limit], None
+        return CallPage(tuple(self._all(person)[:limit]), None)
 
     async def trace(self, person: Person, call_id: CallId) -> Sequence[TraceLine]:
         self._seen(person, call_id)
@@ -218,12 +219,15 @@ class TinyDesk:
             TraceLine(call_id, 1_790_000_000.5, "graph", "accept", {"status": 200}),
         ]
 
-    async def people(self, person: Person) -> Sequence[dict[str, Json]]:
-        here = await self.presence.of_account(person.account_id)
-        return [
-            {"user_id": one.user_id, "name": "Ayu", "state": one.availability.value}
-            for one in here
-        ]
+    async def enter(self, person: Person) -> None:
+        await self.board.enter(person.account_id, person.user_id)
+
+    async def leave(self, person: Person) -> None:
+        await self.board.leave(person.account_id, person.user_id)
+
+    async def presence(self, person: Person) -> Sequence[PersonState]:
+        here = await self.board.of_account(person.account_id)
+        return [PersonState(one.user_id, "Ayu", one.availability.value) for one in here]
 
     def _act(self, *what: object) -> None:
         if self.raises is not None:

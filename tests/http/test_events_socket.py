@@ -15,6 +15,7 @@ from gateway.adapters.sql_sessions import SessionBounds
 from gateway.core.errors import StoreDown
 from gateway.core.ids import UserId
 from gateway.http import events_socket, socket_register
+from gateway.http.deps import HttpLimits
 from gateway.ports.accounts import Role
 from gateway.ports.live import LiveEvent
 from gateway.runtime.call_view import AgentView, CallView
@@ -128,6 +129,22 @@ async def test_agents_hear_of_their_calls_and_leads_of_all(site: Site, role: Rol
         while (message := await socket.receive_json())["type"] == "call":
             seen.append(message["call"]["version"])
         assert seen == ([3, 4] if role is Role.AGENT else [2, 3, 4])
+
+
+async def test_what_is_personal_reaches_its_person_alone(site: Site) -> None:
+    agent = site.people[Role.AGENT].user_id
+    async with (
+        watching(site, Role.AGENT) as (own, _),
+        watching(site, Role.ADMIN) as (other, _),
+    ):
+        account = site.account.account_id
+        body = {"code": "leg_gone", "detail": "Make it again."}
+        site.bus.publish(LiveEvent(account, "notice", {**body}, (agent,), is_personal=True))
+        site.bus.publish(LiveEvent(account, "notice", {"code": "end", "detail": ""}))
+        assert (await own.receive_json())["code"] == "leg_gone"
+        while (message := await other.receive_json())["type"] == "presence":
+            pass
+        assert message["code"] == "end"
 
 
 async def test_other_accounts_news_stay_theirs(site: Site) -> None:
@@ -331,7 +348,7 @@ async def test_a_plain_request_is_told_that_this_is_a_socket(site: Site) -> None
 
 
 def test_the_bounds_are_those_of_the_contract() -> None:
-    assert socket_register.ALIVE_WITHIN_S == 15
+    assert HttpLimits().alive_within_s == 15
     assert socket_register.TICK_S <= 2
     assert (events_socket.TOO_SLOW, events_socket.BAD_MESSAGE) == (4429, 1008)
     assert (socket_register.SESSION_ENDED, socket_register.GOING_AWAY) == (4401, 1001)

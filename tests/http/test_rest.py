@@ -24,8 +24,8 @@ from gateway.core.errors import (
 )
 from gateway.core.ids import LegId
 from gateway.core.whatsapp import Direction, Peer
-from gateway.http.deps import LegChoice
 from gateway.ports.accounts import Role
+from gateway.runtime.call_desk import LegChoice
 from gateway.runtime.call_view import AgentView
 from tests.http.fakes import a_view
 from tests.http.site import PASSWORD, Browser, Site, browser_of
@@ -169,7 +169,7 @@ async def test_only_plain_utf8_is_read(browser: Browser, headers: dict[str, str]
 
 async def test_a_body_that_is_too_long_is_refused_before_it_is_read(browser: Browser) -> None:
     headers = {"Content-Type": "application/json"}
-    raw = b'{"email":"' + b"a" * 70_000
+    raw = b'{"email":"' + b"a" * 300_000
     async with await browser.ask("POST", "/login", data=raw, headers=headers) as response:
         assert (await problem(response, 413))["code"] == "payload_too_large"
 

@@ -296,7 +296,15 @@ async def test_a_sender_that_never_finishes_gets_no_row(site: Site) -> None:
     assert await rows(site) == 1
 
 
-def test_webhooks_are_not_served_without_secrets() -> None:
+async def test_until_the_secrets_are_set_meta_is_asked_to_come_again(
+    template: Template, tmp_path: Path
+) -> None:
+    async with site_from(template, tmp_path, webhook_secrets=None) as site:
+        assert await deliver(site, BODY, signed(BODY)) == 503
+        assert await rows(site) == 0
+
+
+def test_a_missing_secret_is_no_secret() -> None:
     for secrets, token in ([], "t"), ([""], "t"), (["s"], ""):
         with pytest.raises(ValueError, match="secret"):
             WebhookSecrets(app_secrets=secrets, verify_token=token)

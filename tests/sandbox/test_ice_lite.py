@@ -54,19 +54,19 @@ def test_an_authentic_check_is_answered_with_the_sources_address() -> None:
     assert answer.check_message_integrity(LOCAL.password.encode())
 
 
-@pytest.mark.parametrize(
-    "datagram",
-    [
-        bytes(check(username="x:4g1c")),
-        bytes(check(username=f"{LOCAL.ufrag}:other")),
-        bytes(check(password="wrong" * 6)),
-        bytes(check())[:-8],
-        bytes(check())[:20],
-        bytes(check())[:-1] + b"\x00",
-        bytes(other.Message(other.Method.BINDING, other.Class.REQUEST)),
-        bytes(other.Message(other.Method.BINDING, other.Class.INDICATION)),
-    ],
-)
+STRANGE = {
+    "another user": bytes(check(username="x:4g1c")),
+    "another peer": bytes(check(username=f"{LOCAL.ufrag}:other")),
+    "wrong password": bytes(check(password="wrong" * 6)),
+    "no fingerprint": bytes(check())[:-8],
+    "cut off": bytes(check())[:20],
+    "damaged": bytes(check())[:-1] + b"\x00\x00",
+    "unsigned": bytes(other.Message(other.Method.BINDING, other.Class.REQUEST)),
+    "indication": bytes(other.Message(other.Method.BINDING, other.Class.INDICATION)),
+}
+
+
+@pytest.mark.parametrize("datagram", STRANGE.values(), ids=STRANGE.keys())
 def test_a_strangers_check_gets_no_answer(datagram: bytes) -> None:
     ice = responder()
     assert ice.answer(datagram, STRANGER, 0.0) is None

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from gateway.adapters.media_engine import EngineLimits, MediaSocketEngine, WorkerAddress
+from gateway.adapters.media_engine import EngineSettings, MediaSocketEngine, WorkerAddress
 from gateway.adapters.media_engine_events import read_tag, tag_text
 from gateway.core.errors import BadSdp, MediaAway, MediaRefused
 from gateway.core.ids import AccountId, CallId, LegId, UserId
@@ -17,10 +17,10 @@ from gateway.ports import media as port
 from media import protocol as wire
 from tests.adapters.media_engine.worker_peer import TOKEN, WorkerPeer, leg, worker_peer
 
-PATIENT = EngineLimits(
+PATIENT = EngineSettings(
     command_timeout_s=30, away_wait_s=30, reconnect_first_s=0.01, reconnect_max_s=0.05
 )
-HASTY = EngineLimits(
+HASTY = EngineSettings(
     command_timeout_s=0.2, away_wait_s=0.1, reconnect_first_s=0.01, reconnect_max_s=0.05
 )
 LEG = LegId("leg-1")
@@ -29,14 +29,14 @@ TAG = port.LegTag(call_id=CallId("c" * 26), account_id=AccountId("a" * 26))
 
 @asynccontextmanager
 async def engine_of(
-    peer: WorkerPeer, limits: EngineLimits = PATIENT, **more: Any
+    peer: WorkerPeer, settings: EngineSettings = PATIENT, **more: Any
 ) -> AsyncIterator[MediaSocketEngine]:
     numbers = itertools.count()
     engine = MediaSocketEngine(
         WorkerAddress(peer.socket, peer.token_file),
         gateway_epoch=7,
         new_id=lambda: f"id-{next(numbers)}",
-        limits=limits,
+        settings=settings,
         **more,
     )
     async with engine:
@@ -280,7 +280,7 @@ async def test_an_event_that_a_snapshot_contains_is_not_told_again(peer: WorkerP
 
 
 async def test_a_reader_that_falls_behind_starts_over(peer: WorkerPeer) -> None:
-    limits = EngineLimits(command_timeout_s=30, events_max=10)
+    limits = EngineSettings(command_timeout_s=30, events_max=10)
     async with engine_of(peer, limits) as engine:
         await until(lambda: engine.is_connected)
         slow, quick = engine.events(), engine.events()
@@ -331,7 +331,7 @@ async def test_an_oversized_message_ends_the_connection_and_a_new_one_is_made(
 
 
 async def test_commands_in_flight_are_bounded(peer: WorkerPeer) -> None:
-    limits = EngineLimits(command_timeout_s=30, commands_max=3)
+    limits = EngineSettings(command_timeout_s=30, commands_max=3)
     async with engine_of(peer, limits) as engine:
         await until(lambda: engine.is_connected)
         peer.answers_itself = False

@@ -61,7 +61,8 @@ def workers_on(folder: Path) -> list[int]:
 
 
 async def wait_connected(engine: MediaSocketEngine) -> port.WorkerBack:
-    first = await anext(engine.events())
+    events = engine.events()
+    first = await anext(events)
     assert isinstance(first, port.WorkerBack)
     return first
 
@@ -82,6 +83,7 @@ async def test_legs_outlive_the_gateways_connection(folder: Path) -> None:
     leg_id, tag = LegId("leg-1"), port.LegTag(call_id=CallId("c" * 26))
     try:
         async with engine_in(folder, process) as engine:
+            await wait_connected(engine)
             offer = await engine.offer_whatsapp(leg_id, tag, epoch=1)
             assert offer.startswith("v=0\r\n")
         async with engine_in(folder, process, epoch=2) as engine:

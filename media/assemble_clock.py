@@ -18,7 +18,7 @@ from media.assemble_packets import SAMPLES_PER_MS, Longs, Packets
 WINDOW_PACKETS: Final = 500
 """How far the lowest delay is looked for in each direction: 10 s of speech."""
 SURE_PACKETS: Final = 25
-"""With fewer in one direction, the other alone decides."""
+"""With fewer than these in one direction, jitter would pass for the clock."""
 JUMP: Final = 200 * SAMPLES_PER_MS
 """A step beyond this begins a new run: timestamps before and after do not compare."""
 RESTART: Final = 10_000 * SAMPLES_PER_MS
@@ -31,8 +31,10 @@ def clock_runs(packets: Packets) -> list[Packets]:
     if not len(packets.at):
         return []
     delay = packets.at - packets.timestamp
-    restarts = (np.abs(np.diff(delay)) > RESTART) | (
-        np.abs(np.diff(packets.sequence)) > RESTART_SEQUENCE
+    restarts = (
+        (np.abs(np.diff(delay)) > RESTART)
+        | (np.abs(np.diff(packets.sequence)) > RESTART_SEQUENCE)
+        | (np.diff(packets.stretch) > 0)
     )
     runs: list[Packets] = []
     for stream in _cut(packets, np.flatnonzero(restarts) + 1):
@@ -54,8 +56,12 @@ def lowest_delay(delay: Longs) -> Longs:
     before = _trailing_minimum(delay)
     after = _trailing_minimum(delay[::-1])[::-1]
     clock = np.maximum(before, after)
-    clock[:SURE_PACKETS] = after[:SURE_PACKETS]
-    clock[-SURE_PACKETS:] = before[-SURE_PACKETS:]
+    # At the ends one direction knows too little: there the clock may only go down.
+    first, last = delay[:SURE_PACKETS], delay[-SURE_PACKETS:]
+    lowest_first = np.minimum.accumulate(first[::-1])[::-1]
+    clock[:SURE_PACKETS] = np.minimum(lowest_first, clock[SURE_PACKETS])
+    lowest_last = np.minimum.accumulate(last)
+    clock[-SURE_PACKETS:] = np.minimum(lowest_last, clock[-SURE_PACKETS - 1])
     return clock
 
 

@@ -88,6 +88,8 @@ class Packets:
     begin: Longs
     """Where the frame's bytes lie in the pool."""
     size: Longs
+    stretch: Longs
+    """How many pauses came before it in its segment."""
     delay: Longs
     """From time spoken to time recorded, of the sender's clock around this frame."""
 
@@ -105,6 +107,7 @@ class Packets:
             self.toc,
             self.begin,
             self.size,
+            self.stretch,
             self.delay,
         )
 
@@ -122,11 +125,14 @@ class PacketReader:
         begin = self.pool.add(content.content)
         customer, agent = sides
         return (
-            self._read(content.content, content.customer.tobytes(), begin, customer),
-            self._read(content.content, content.agent.tobytes(), begin, agent),
+            self._read(content, content.customer.tobytes(), begin, customer),
+            self._read(content, content.agent.tobytes(), begin, agent),
         )
 
-    def _read(self, content: bytes, places: bytes, pooled: int, counts: SideCounts) -> Packets:
+    def _read(
+        self, capture: CaptureContent, places: bytes, pooled: int, counts: SideCounts
+    ) -> Packets:
+        content = capture.content
         octets = np.frombuffer(content, dtype=np.uint8)
         place = np.frombuffer(places, dtype=np.uint64).astype(np.int64)
         rows = octets[place[:, None] + np.arange(PACKET.size)].view(_ROW).reshape(-1)
@@ -143,6 +149,7 @@ class PacketReader:
             toc=toc & ~CODE_MASK,
             begin=payload + 1 + pooled,
             size=size - 1,
+            stretch=np.searchsorted([pause.place for pause in capture.pauses], place),
             delay=np.zeros_like(at),
         )
         simple = (toc & CODE_MASK == 0) & (size > 0) & (size <= FRAME_BYTES_MAX + 1)
@@ -170,14 +177,14 @@ class PacketReader:
             except BadPacket:
                 counts.unusable += 1
                 continue
-            at, timestamp, sequence, samples, toc = (
-                int(column[index]) for column in packets.columns()[:5]
+            at, timestamp, sequence, samples, toc, _, _, stretch, _ = (
+                int(column[index]) for column in packets.columns()
             )
             for number, frame in enumerate(frames):
                 # As if each frame had come alone, in its time.
                 later = number * samples
                 row = (at + later, timestamp + later, sequence, samples, toc)
-                rows.append((*row, self.pool.add(frame), len(frame), 0, index))
+                rows.append((*row, self.pool.add(frame), len(frame), stretch, 0, index))
         kept = np.flatnonzero(simple)
         if not rows:
             return packets.take(kept)

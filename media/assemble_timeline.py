@@ -91,7 +91,7 @@ def _place(run: Packets, base: int, counts: SideCounts) -> Longs:
         free = int(start[end - 1] + run.samples[end - 1])
         is_behind = spoken + shift > best and spoken + shift - best <= BEHIND_MAX
         if is_behind and after_gap[end]:
-            best = max(best, _on_grid(free + length // 2, length))
+            best = max(best, -(-free // length) * length)
         elif is_behind:
             # In the place of the one before, which leaves this one out.
             best = max(best, _on_grid(free - length, length))
@@ -141,7 +141,7 @@ def _together(laid: list[tuple[Packets, Longs]], counts: SideCounts) -> Frames:
     run = np.repeat(np.arange(len(laid)), [len(each) for _, each in laid])
     order = np.argsort(start, kind="stable")
     start, run = start[order], run[order]
-    _, _, sequence, samples, toc, begin, size, _ = (column[order] for column in columns)
+    _, _, sequence, samples, toc, begin, size, _, _ = (column[order] for column in columns)
     kept = _free_of_overlap(start, samples)
     counts.overlapping += int(len(start) - len(kept))
     contiguous = np.zeros(len(kept), dtype=np.bool_)

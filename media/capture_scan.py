@@ -42,6 +42,8 @@ class Pause:
     position_ms: int
     paused_ms: int
     """Real time; 0 where the file ends before the pause did."""
+    place: int
+    """Where in the file the pause begins."""
 
 
 @dataclass(slots=True)
@@ -127,12 +129,12 @@ def _read_valid(found: CaptureContent, start: int, seed: int) -> int:
 def _note_other(found: CaptureContent, kind: int, position: int, record_ms: int) -> bool:
     """Take note of a record that is no packet; False if it makes no sense."""
     if kind == Kind.PAUSE:
-        found.pauses.append(Pause(record_ms, 0))
+        found.pauses.append(Pause(record_ms, 0, position))
     elif kind == Kind.RESUME:
         paused_ms = RESUME.unpack_from(found.content, position)[3]
-        if found.pauses and found.pauses[-1] == Pause(record_ms, 0):
-            found.pauses.pop()
-        found.pauses.append(Pause(record_ms, paused_ms))
+        if found.pauses and found.pauses[-1].position_ms == record_ms:
+            position = found.pauses.pop().place
+        found.pauses.append(Pause(record_ms, paused_ms, position))
     elif kind == Kind.END:
         code = END.unpack_from(found.content, position)[3]
         if code >= len(REASONS):

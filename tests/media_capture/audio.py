@@ -40,16 +40,22 @@ def speech(seconds: float, seed: int) -> Samples:
     return np.asarray(loud * 20_000, dtype=np.int16)
 
 
-def encode(pcm: Samples, *, frame_ms: float = 20, **options: str) -> list[bytes]:
+def encode(
+    pcm: Samples,
+    *,
+    frame_ms: float = 20,
+    bit_rate: str = "32000",
+    application: str = "voip",
+) -> list[bytes]:
     """Encode mono audio in packets of one length; what does not fill the last is left out."""
     encoder = av.CodecContext.create("libopus", "w")
     assert isinstance(encoder, av.AudioCodecContext)
     encoder.sample_rate = RATE
     encoder.layout = "mono"
     encoder.format = av.AudioFormat("s16")
-    encoder.bit_rate = int(options.pop("bit_rate", "32000"))
+    encoder.bit_rate = int(bit_rate)
     encoder.time_base = Fraction(1, RATE)
-    encoder.options = {"application": "voip", "frame_duration": str(frame_ms), **options}
+    encoder.options = {"application": application, "frame_duration": str(frame_ms)}
     encoder.open()
     size = round(RATE * frame_ms / 1000)
     packets: list[bytes] = []

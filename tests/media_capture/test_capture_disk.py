@@ -1,4 +1,4 @@
-"""The disk fails: the tap goes on, earlier bytes stay good, the unwritten part is given back."""
+"""The disk fails: the tap goes on, earlier bytes stay good, unwritten time is given back."""
 
 import fcntl
 import os

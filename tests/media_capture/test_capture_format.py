@@ -60,6 +60,12 @@ def records() -> list[tuple[int, bytes]]:
     return made
 
 
+HEAD_TO_PAUSE = len(HEAD) + sum(
+    len(record)
+    for _, record in records()[: [record[2] for _, record in records()].index(Kind.PAUSE)]
+)
+
+
 def summary(found: CaptureContent) -> tuple[int, int, int]:
     return found.duration_ms, len(found.customer), len(found.agent)
 
@@ -69,7 +75,8 @@ def test_says_what_was_written() -> None:
     assert found.header == header()
     assert summary(found) == (230, 12, 12)
     assert found.end_reason is StopReason.QUOTA
-    assert found.pauses == [Pause(125, 777)]
+    (pause,) = found.pauses
+    assert pause == Pause(125, 777, HEAD_TO_PAUSE)
     assert found.damaged_bytes == 0
     assert found.valid_bytes == len(found.content)
 

@@ -35,7 +35,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> bytes:
 def test_torn_at_any_byte_it_is_cut_and_closed_once(whole: bytes, data: st.DataObject) -> None:
     begin = decode_header(whole)[1]
     size = data.draw(st.integers(begin, len(whole) - 1))
-    path = Path("/dev/shm") / f"torn-{os.getpid()}.capture"  # noqa: S108 - 100 small files
+    path = Path("/dev/shm") / f"torn-{os.getpid()}.capture"
     path.write_bytes(whole[:size])
     before = scan(whole[:size])
     try:

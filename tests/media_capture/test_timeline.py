@@ -4,6 +4,7 @@ import random
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from media.assemble import assemble
 from media.ogg_packet import packet_frames
@@ -60,6 +61,8 @@ class Sender:
         return sorted(made, key=lambda each: each[1])
 
 
+@pytest.mark.soak
+@pytest.mark.timeout(600)
 def test_sides_stay_aligned_for_an_hour_of_drift_loss_and_jitter(
     tmp_path: Path, seed: int, rounds: Rounds
 ) -> None:
@@ -86,6 +89,8 @@ def test_sides_stay_aligned_for_an_hour_of_drift_loss_and_jitter(
         assert len(agent) + len(customer) >= 2 * HOUR_FRAMES - lost - left_out - 12
 
 
+@pytest.mark.soak
+@pytest.mark.timeout(600)
 def test_speech_is_still_aligned_by_ear(tmp_path: Path, seed: int, rounds: Rounds) -> None:
     """The same by correlation of what libopus decodes here and there."""
     minutes = rounds(quick=10, soak=60)

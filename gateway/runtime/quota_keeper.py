@@ -60,6 +60,7 @@ class QuotaKeeper:
         self._opening: dict[tuple[AccountId, WorkerId], asyncio.Lock] = {}
         self._changed: set[AccountId] = set()
         self._gone_untold: set[WorkerId] = set()
+        self._doubtful: dict[CallId, tuple[AccountId, WorkerId]] = {}
 
     # --- a call's recording ------------------------------------------------------------------
 
@@ -85,16 +86,15 @@ class QuotaKeeper:
     ) -> BudgetId:
         """Return the budget that a capture about to start draws from.
 
-        Raises `StoreDown`, `Refused`, or `MediaError`; then the call is charged with nothing.
+        Waits a little for a database that does not answer. Raises `StoreDown`, `Refused` or
+        `MediaError`; then the call is not captured and will be charged with nothing.
         """
         line = self._lines.get(worker_id)
         if line is None:
             raise MediaAway("this media worker is not connected")
         async with self._lock(account_id, worker_id):
             await self._finish_closing(account_id, worker_id)
-            budget = await self._minutes.open_capture(
-                call_id, account_id, worker_id, fresh=BudgetId(self._new_id())
-            )
+            budget = await self._open(call_id, account_id, worker_id)
             tender = self._tenders.get(budget.budget_id)
             if tender is None:
                 tender = self._tend(HeldBudget.of(budget), line)
@@ -289,6 +289,7 @@ class QuotaKeeper:
             if key not in in_use and not lock.locked():
                 del self._opening[key]
         await self._tell_gone()
+        await self._resolve_doubts()
         taken_before = self._clock.wall() - self._bounds.hold_age_max_s
         for account_id in await self._minutes.release_holds_before(taken_before):
             self._note_change(account_id)
@@ -304,6 +305,34 @@ class QuotaKeeper:
                 self._note_change(budget.account_id)
                 if budget.state is BudgetState.SUSPENSE:
                     _log.warning("minutes in suspense", reserved_ms=budget.outstanding_ms)
+
+    async def _open(
+        self, call_id: CallId, account_id: AccountId, worker_id: WorkerId
+    ) -> Budget:
+        fresh = BudgetId(self._new_id())
+        give_up_at = self._clock.monotonic() + self._bounds.store_patience_s
+        while True:
+            try:
+                return await self._minutes.open_capture(
+                    call_id, account_id, worker_id, fresh=fresh
+                )
+            except StoreDown:
+                if self._clock.monotonic() >= give_up_at:
+                    # It may have taken effect all the same.
+                    self._doubtful[call_id] = (account_id, worker_id)
+                    raise
+                await self._clock.sleep(self._bounds.store_pause_s)
+
+    async def _resolve_doubts(self) -> None:
+        """Undo what may have been written for captures that never started."""
+        for call_id, (account_id, worker_id) in list(self._doubtful.items()):
+            async with self._lock(account_id, worker_id):
+                for budget in await self._minutes.budgets_of(worker_id):
+                    is_ours = budget.account_id == account_id
+                    if is_ours and budget.budget_id not in self._tenders:
+                        await self._minutes.close_budget(budget.budget_id, drawn_ms=None)
+            await self.capture_failed(call_id, account_id)
+            del self._doubtful[call_id]
 
     async def _finish_closing(self, account_id: AccountId, worker_id: WorkerId) -> None:
         """A budget that its worker has closed must be closed here before another opens."""

@@ -17,14 +17,33 @@ import {
 import { noticeText } from "../ui/names";
 import classes from "./Shell.module.css";
 
+/** Conditions: the gateway says when they are over. All other notices tell of one event. */
+const lasting = ["redis_down", "store_down", "media_away", "token_invalid"];
+
 export function Banners() {
   const { t } = useTranslation();
+  const phone = usePhone();
   const { notices } = useLine();
   return (
     <Stack gap="xs" className={classes.banners}>
       <ConnectionBanner />
       {notices.map(({ code, detail }) => (
-        <Banner key={code} color="orange" icon={<IconAlertTriangle aria-hidden />}>
+        <Banner
+          key={code}
+          color="orange"
+          icon={<IconAlertTriangle aria-hidden />}
+          action={
+            !lasting.includes(code) && (
+              <Button
+                size="xs"
+                variant="default"
+                onClick={() => phone.line.dismissNotice(code)}
+              >
+                {t("app.dismiss")}
+              </Button>
+            )
+          }
+        >
           {noticeText(code, detail, t)}
         </Banner>
       ))}

@@ -103,6 +103,11 @@ export class LegKeeper {
     void this.#replaceUntilUp(leg);
   }
 
+  /** The gateway says that this leg is of no use: as if it had died by itself. */
+  replace(): void {
+    if (this.#leg !== null && this.state.get().phase === "up") this.#onLost(this.#leg);
+  }
+
   async #replaceUntilUp(lost: Leg): Promise<void> {
     for (let attempt = 1; this.#leg === lost; attempt += 1) {
       try {

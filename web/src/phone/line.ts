@@ -53,6 +53,10 @@ export class Line {
     this.#dispatch({ type: "last_ended_dismissed" });
   }
 
+  dismissNotice(code: string): void {
+    this.#dispatch({ type: "notice_dismissed", code });
+  }
+
   /** Do not wait for the next try. */
   retryNow(): void {
     if (this.state.get().connection === "waiting") this.#reconnectNow();

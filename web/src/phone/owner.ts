@@ -28,6 +28,11 @@ export class Owner {
   /** Stand in line for the phone. */
   start(): void {
     if (this.#waiting !== null || this.#giveBack !== null) return;
+    if (!("locks" in navigator)) {
+      // An insecure origin has no locks and no microphone either: nothing to share between tabs.
+      this.state.set("here");
+      return;
+    }
     this.#waiting = new AbortController();
     void this.#hold({ signal: this.#waiting.signal });
     setTimeout(() => {

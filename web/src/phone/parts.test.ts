@@ -137,11 +137,13 @@ describe("quality", () => {
     expect(before).toBeGreaterThanOrEqual(1);
   });
 
+  const leg = { loss: null, jitter_ms: null, round_trip_ms: null };
+
   it("names the reason only when there is something to complain about", () => {
-    expect(complaintOf({ bars: 5, loss: 0.5 })).toBeNull();
-    expect(complaintOf({ bars: 2, loss: 0.06, jitter_ms: 90 })).toBe("loss");
-    expect(complaintOf({ bars: 3, jitter_ms: 60 })).toBe("jitter");
-    expect(complaintOf({ bars: 3, round_trip_ms: 700 })).toBe("delay");
+    expect(complaintOf({ ...leg, bars: 5, loss: 0.5 })).toBeNull();
+    expect(complaintOf({ ...leg, bars: 2, loss: 0.06, jitter_ms: 90 })).toBe("loss");
+    expect(complaintOf({ ...leg, bars: 3, jitter_ms: 60 })).toBe("jitter");
+    expect(complaintOf({ ...leg, bars: 3, round_trip_ms: 700 })).toBe("delay");
   });
 });
 

@@ -178,6 +178,21 @@ describe("a call", () => {
   });
 });
 
+describe("quality", () => {
+  const leg = { loss: 0, jitter_ms: 4, round_trip_ms: 30, bars: 5 };
+  const quality = { agent: leg, whatsapp: { ...leg, bars: 3 } };
+  const news = (call_id: string) => message({ seq: 2, type: "quality", call_id, quality });
+
+  it("is news without a new version of the call", () => {
+    const state = stateAfter(...connection([talking], []), news("k1"));
+    expect(ownCall(state)).toEqual({ ...talking, quality });
+  });
+
+  it("of a call that is not here changes nothing", () => {
+    expect(stateAfter(...connection([], []), news("k1")).live).toEqual({});
+  });
+});
+
 describe("notices", () => {
   const notice = (seq: number, code: string) =>
     message({ seq, type: "notice", code, detail: "words" });
@@ -193,6 +208,11 @@ describe("notices", () => {
     expect(codes(down)).toEqual(["store_down", "media_away"]);
     expect(codes(reduce(down, notice(5, "store_back")))).toEqual(["media_away"]);
     expect(codes(reduce(down, notice(5, "media_away_back")))).toEqual(["store_down"]);
+  });
+
+  it("of one event go when dismissed", () => {
+    const told = stateAfter(...connection([], []), notice(2, "leg_gone"));
+    expect(codes(reduce(told, { type: "notice_dismissed", code: "leg_gone" }))).toEqual([]);
   });
 
   it("belong to their connection", () => {

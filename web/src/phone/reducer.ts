@@ -6,12 +6,14 @@
  * back to a lower version, whichever way the older news came (event, snapshot or REST answer).
  */
 
-import type { CallView, Me, Presence, ServerMessage } from "../api/types";
+import type { CallView, Me, Presence, QualityMessage, ServerMessage } from "../api/types";
 
 /** How many ended calls are remembered, so that late news cannot bring them back to life. */
 export const TOMBSTONES_MAX = 100;
 
+/** Number of the event that brought it, within its connection. */
 export interface Notice {
+  seq: number;
   code: string;
   detail: string;
 }
@@ -48,7 +50,8 @@ export type LineEvent =
   | { type: "signed_out" }
   | { type: "call_read"; call: CallView }
   | { type: "me_read"; me: Me }
-  | { type: "last_ended_dismissed" };
+  | { type: "last_ended_dismissed" }
+  | { type: "notice_dismissed"; code: string };
 
 export const initialLine: LineState = {
   connection: "connecting",
@@ -84,6 +87,8 @@ export function reduce(state: LineState, event: LineEvent): LineState {
       return { ...state, connection: "connecting", me: event.me };
     case "last_ended_dismissed":
       return { ...state, lastEnded: null };
+    case "notice_dismissed":
+      return { ...state, notices: state.notices.filter(({ code }) => code !== event.code) };
     case "message":
       return onMessage(state, event.message, event.receivedAt);
   }
@@ -105,6 +110,8 @@ function onMessage(state: LineState, message: ServerMessage, receivedAt: number)
       return withPresence(numbered, message);
     case "notice":
       return { ...numbered, notices: withNotice(state.notices, message) };
+    case "quality":
+      return withQuality(numbered, message);
     default:
       // A newer gateway may say things that this page does not know: numbered, and let be.
       return numbered;
@@ -152,6 +159,12 @@ function withCall(state: LineState, call: CallView): LineState {
     lastEnded:
       call.state === "ended" && isToldAbout(call, held, state.me) ? call : state.lastEnded,
   };
+}
+
+function withQuality(state: LineState, { call_id, quality }: QualityMessage): LineState {
+  const call = state.live[call_id];
+  if (call === undefined) return state;
+  return { ...state, live: { ...state.live, [call_id]: { ...call, quality } } };
 }
 
 /** Agents see calls offered to them and their own; supervisors and admins see all. */
@@ -208,7 +221,7 @@ function withPresence(state: LineState, person: Presence): LineState {
 function withNotice(notices: readonly Notice[], notice: Notice): readonly Notice[] {
   const others = notices.filter((held) => held.code !== notice.code);
   if (!notice.code.endsWith("_back")) {
-    return [...others, { code: notice.code, detail: notice.detail }];
+    return [...others, { seq: notice.seq, code: notice.code, detail: notice.detail }];
   }
   const subject = notice.code.slice(0, -"_back".length);
   return others.filter((held) => held.code !== subject && !held.code.startsWith(`${subject}_`));

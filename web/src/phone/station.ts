@@ -22,6 +22,7 @@ import {
   failureIn,
   withCheck,
 } from "./preflight";
+import type { Notice } from "./reducer";
 import { playOn, type Sound } from "./sound";
 import { createStore, type Store } from "./store";
 
@@ -37,6 +38,8 @@ export interface StationState {
 }
 
 const READY_KEY = "callgate.ready";
+/** Notices that mean: your leg does not work. */
+const LEG_CODES: readonly string[] = ["leg_gone", "leg_not_ready"];
 
 export class Station {
   readonly state: Store<StationState>;
@@ -70,7 +73,9 @@ export class Station {
       microphone: null,
       deviceChange: null,
     });
-    const iceServers = () => line.state.get().me?.rtc.ice_servers ?? [];
+    // The document leaves servers open (any JSON); the gateway sends what RTCIceServer asks for.
+    const iceServers = () =>
+      (line.state.get().me?.rtc.ice_servers ?? []) as unknown as RTCIceServer[];
     this.legs = new LegKeeper(iceServers, async (leg) => {
       await call.attach(leg);
       await this.#hear(leg);
@@ -78,7 +83,10 @@ export class Station {
     sound.context.addEventListener("statechange", () => {
       this.state.patch({ canSound: sound.canSound });
     });
-    line.state.subscribe(() => this.#stayAvailable());
+    line.state.subscribe(() => {
+      this.#stayAvailable();
+      this.#renewIfTold();
+    });
     preferences.subscribe(() => void this.#applyPreferences());
     if ("mediaDevices" in navigator) {
       navigator.mediaDevices.addEventListener(
@@ -252,6 +260,15 @@ export class Station {
     this.#microphone?.close();
     this.#microphone = null;
     this.state.patch({ microphone: null });
+  }
+
+  /** The gateway found our leg dead, or lost it with its media worker: make another. */
+  #lastNotice: Notice | null = null;
+  #renewIfTold(): void {
+    const notice = this.#line.state.get().notices.find(({ code }) => LEG_CODES.includes(code));
+    if (notice === undefined || notice === this.#lastNotice) return;
+    this.#lastNotice = notice;
+    this.legs.replace();
   }
 
   /** A gateway that was restarted, or lost sight of us, does not know that we are ready. */

@@ -27,6 +27,8 @@ type AnyText = "problem.unexpected";
 
 /** Plain words for a stable code; the gateway's own English where we have none. */
 export function problemText(refused: Refused, t: TFunction): string {
+  const byMeta = `meta.${refused.problem.meta?.code}`;
+  if (i18next.exists(byMeta)) return String(t(byMeta as AnyText));
   const key = `problem.${refused.code}`;
   if (!i18next.exists(key)) return refused.problem.detail ?? refused.code;
   return String(t(key as "problem.missing_field", { field: refused.problem.field ?? "" }));

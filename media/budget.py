@@ -6,18 +6,11 @@ write, in ms of recording timeline: silence counts, pauses do not. The gateway o
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from media.capture_format import StopReason
 
 ASK_REPEAT_S = 1.0
 """An unanswered ask is said again after so long; a message may be lost with a connection."""
-
-
-@dataclass(frozen=True, slots=True)
-class Ask:
-    """A wish for more time. The same `number` again is the same wish."""
-
-    number: int
-    ms: int
 
 
 class Budget:
@@ -32,19 +25,18 @@ class Budget:
         "_asked_at",
         "_grant_number",
         "_low_ms",
-        "ask_per_capture_ms",
         "budget_id",
         "drawn_ms",
         "granted_ms",
-        "refused",
+        "refusal",
     )
 
-    def __init__(self, budget_id: str, *, ask_per_capture_ms: int) -> None:
+    def __init__(self, budget_id: str) -> None:
         self.budget_id = budget_id
-        self.ask_per_capture_ms = ask_per_capture_ms
         self.granted_ms = 0
         self.drawn_ms = 0
-        self.refused = False
+        self.refusal: StopReason | None = None
+        """Why there is nothing more to be had; None after each grant that brings more."""
         self._grant_number = -1
         self._low_ms = 0
         self._asked = 0
@@ -98,17 +90,17 @@ class Budget:
         self._answered = max(self._answered, min(answers, self._asked))
         more = self.remaining_ms > before_ms
         if more:
-            self.refused = False
+            self.refusal = None
         return more
 
-    def refuse(self, answers: int) -> None:
+    def refuse(self, answers: int, reason: StopReason) -> None:
         """Nothing more is to be had; a refusal of an earlier ask than the last is ignored."""
-        if answers == self._asked and self.is_asking:
+        if answers == self._asked:
             self._answered = answers
-            self.refused = True
+            self.refusal = reason
 
-    def ask(self, now: float, captures: int) -> Ask | None:
-        """Return the wish that is due now, given so many captures that draw.
+    def ask(self, now: float, captures: int) -> int | None:
+        """Return the number of the ask that is due now, given so many captures that draw.
 
         The first one is due when half of the last grant is gone, then again every
         `ASK_REPEAT_S` under the same number until it is answered.
@@ -116,12 +108,12 @@ class Budget:
         if self.is_asking:
             if now - self._asked_at < ASK_REPEAT_S:
                 return None
-        elif captures == 0 or self.refused or self.remaining_ms > self._low_ms:
+        elif captures == 0 or self.refusal is not None or self.remaining_ms > self._low_ms:
             return None
         else:
             self._asked += 1
         self._asked_at = now
-        return Ask(self._asked, self.ask_per_capture_ms * max(captures, 1))
+        return self._asked
 
 
 def share_out(available_ms: int, wanted_ms: Sequence[int]) -> list[int]:

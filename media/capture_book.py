@@ -23,8 +23,6 @@ class CaptureSettings:
     """How long packets wait in memory for a grant or for a stalled disk."""
     records_max: int = 2_000
     """Of one capture that wait in memory; both directions make 100 a second."""
-    ask_per_capture_ms: int = 15_000
-    """What a budget asks for, for each capture that draws on it."""
 
 
 @dataclass(frozen=True, slots=True)

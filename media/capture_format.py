@@ -64,6 +64,10 @@ class StopReason(StrEnum):
     """The budget is used up and more was refused. Resumes when more is granted."""
     GRANT_LATE = "grant_late"
     """The budget is used up and nobody answered in time. Resumes when more is granted."""
+    LEDGER_UNREACHABLE = "ledger_unreachable"
+    """The budget is used up and the ledger cannot be asked. Resumes when more is granted."""
+    BUDGET_CLOSED = "budget_closed"
+    """The budget is used up, and closed by the gateway."""
     DISK_FULL = "disk_full"
     IO_ERROR = "io_error"
     DISK_SLOW = "disk_slow"
@@ -82,6 +86,8 @@ REASONS: Final = (
     StopReason.DISK_SLOW,
     StopReason.WORKER_CLOSING,
     StopReason.RECOVERED,
+    StopReason.LEDGER_UNREACHABLE,
+    StopReason.BUDGET_CLOSED,
 )
 """The numbers of reasons in files; only ever appended to."""
 

@@ -38,7 +38,12 @@ from media.protocol_capture import (
 Publish = Callable[[Callable[[int, float], CaptureEvent]], None]
 """Takes a function of the event's number and the wall clock in s."""
 
-_RESUMED_BY_GRANT: Final = (StopReason.QUOTA, StopReason.GRANT_LATE)
+_RESUMED_BY_GRANT: Final = (
+    StopReason.QUOTA,
+    StopReason.GRANT_LATE,
+    StopReason.LEDGER_UNREACHABLE,
+    StopReason.BUDGET_CLOSED,
+)
 
 
 class Captures:
@@ -62,7 +67,7 @@ class Captures:
     def open_budget(self, budget_id: str, granted_ms: int) -> BudgetSnapshot:
         """Make a budget known with its first grant; one that is known stays as it is."""
         if budget_id not in self._accounts:
-            budget = Budget(budget_id, ask_per_capture_ms=self._settings.ask_per_capture_ms)
+            budget = Budget(budget_id)
             budget.grant(0, granted_ms, answers=0)
             self._accounts[budget_id] = Account(budget, {})
         return self._account(budget_id).snapshot()
@@ -81,10 +86,12 @@ class Captures:
                     capture.resume(now)
         return account.snapshot()
 
-    def refuse(self, budget_id: str, answers: int) -> BudgetSnapshot:
+    def refuse(
+        self, budget_id: str, answers: int, reason: StopReason = StopReason.QUOTA
+    ) -> BudgetSnapshot:
         """Nothing more is to be had: captures stop at exactly what is granted."""
         account = self._account(budget_id)
-        account.budget.refuse(answers)
+        account.budget.refuse(answers, reason)
         return account.snapshot()
 
     def close_budget(self, budget_id: str) -> BudgetSnapshot:
@@ -148,9 +155,14 @@ class Captures:
                 self._close_segment(call, StopReason.WORKER_CLOSING)
         self._submit()
 
-    def capture(self, capture_id: str) -> CaptureSnapshot:
-        """Describe one capture; raises `CaptureConflict` if it is unknown."""
-        return self._call(capture_id).snapshot()
+    def tap(self, capture_id: str) -> Capture:
+        """Return what the relay feeds; raises `CaptureConflict` if it is unknown."""
+        return self._call(capture_id).capture
+
+    def find(self, capture_id: str) -> CaptureSnapshot | None:
+        """Describe a capture; None if it is unknown, or over with all its files finished."""
+        call = self._calls.get(capture_id)
+        return None if call is None else call.snapshot()
 
     def snapshot(self) -> tuple[tuple[CaptureSnapshot, ...], tuple[BudgetSnapshot, ...]]:
         """Describe all captures and budgets."""
@@ -217,7 +229,7 @@ class Captures:
         if not dry:
             account.dry_since = None
         elif not budget.is_asking:
-            self._stop(dry, StopReason.QUOTA)
+            self._stop(dry, budget.refusal or StopReason.QUOTA)
         elif account.dry_since is None or any(shares):
             account.dry_since = now
         elif now - account.dry_since > self._settings.hold_s:
@@ -237,8 +249,7 @@ class Captures:
                 seq=seq,
                 at=at,
                 budget_id=budget.budget_id,
-                ask=ask.number,
-                ask_ms=ask.ms,
+                ask=ask,
                 captures=drawing,
                 granted_ms=budget.granted_ms,
                 drawn_ms=budget.drawn_ms,

@@ -61,13 +61,20 @@ class GrantBudget(Message):
     """Number of the latest `BudgetLow` that this answers."""
 
 
+RefusalReason = Literal[
+    StopReason.QUOTA, StopReason.LEDGER_UNREACHABLE, StopReason.BUDGET_CLOSED
+]
+
+
 class RefuseBudget(Message):
-    """Nothing more is to be had: captures stop at exactly what is granted."""
+    """Nothing more is to be had: captures stop at exactly what is granted, for `reason`."""
 
     type: Literal["refuse_budget"] = "refuse_budget"
     id: str
     budget_id: BudgetId
-    answers: int = Field(ge=1)
+    answers: int = Field(ge=0)
+    """Number of the latest ask; a refusal of an earlier one has no effect."""
+    reason: RefusalReason = StopReason.QUOTA
 
 
 class CloseBudget(Message):
@@ -164,14 +171,13 @@ class CaptureSnapshot(Message):
 
 
 class BudgetLow(Message):
-    """Half of the last grant is gone: `ask_ms` more would do. Said again until answered."""
+    """Half of the last grant is gone. Said again, under the same `ask`, until answered."""
 
     type: Literal["budget_low"] = "budget_low"
     seq: int
     at: float
     budget_id: str
     ask: int
-    ask_ms: int
     captures: int
     """How many draw now."""
     granted_ms: int

@@ -30,7 +30,7 @@ class Rig:
         self.directory = directory
         self.events: list[CaptureEvent] = []
         self.now = 1000.0
-        self.on_ask: Callable[[BudgetLow], None] = lambda ask: None
+        self.on_ask: Callable[[BudgetLow], object] = lambda ask: None
         self.settings = CaptureSettings()
         self.captures = Captures(writer, self._publish, self.settings)
         self.taps: dict[str, Capture] = {}

@@ -4,13 +4,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from media.budget import ASK_REPEAT_S, Ask, Budget, share_out
-
-ASK_MS = 15_000
+from media.budget import ASK_REPEAT_S, Budget, share_out
+from media.capture_format import StopReason
 
 
 def budget(granted_ms: int) -> Budget:
-    made = Budget("b", ask_per_capture_ms=ASK_MS)
+    made = Budget("b")
     made.grant(0, granted_ms, answers=0)
     return made
 
@@ -20,18 +19,18 @@ def test_asks_when_half_of_the_last_grant_is_gone() -> None:
     held.draw(4_999)
     assert held.ask(0.0, captures=3) is None
     held.draw(1)
-    assert held.ask(0.0, captures=3) == Ask(1, 45_000)
+    assert held.ask(0.0, captures=3) == 1
 
 
 def test_repeats_an_unanswered_ask_under_its_number() -> None:
     held = budget(0)
-    assert held.ask(0.0, captures=1) == Ask(1, ASK_MS)
+    assert held.ask(0.0, captures=1) == 1
     assert held.ask(ASK_REPEAT_S / 2, captures=1) is None
-    assert held.ask(ASK_REPEAT_S, captures=1) == Ask(1, ASK_MS)
+    assert held.ask(ASK_REPEAT_S, captures=1) == 1
     held.grant(1, 100, answers=1)
     assert not held.is_asking
     held.draw(50)
-    assert held.ask(ASK_REPEAT_S, captures=1) == Ask(2, ASK_MS)
+    assert held.ask(ASK_REPEAT_S, captures=1) == 2
 
 
 def test_asks_for_nobody_never() -> None:
@@ -42,14 +41,21 @@ def test_is_quiet_after_a_refusal_until_there_is_more() -> None:
     held = budget(1000)
     held.draw(600)
     held.ask(0.0, captures=1)
-    held.refuse(1)
-    assert held.refused
+    held.refuse(1, StopReason.QUOTA)
+    assert held.refusal is StopReason.QUOTA
     assert not held.is_asking
     held.draw(400)
     assert held.ask(99.0, captures=1) is None
     assert held.grant(1, 1500, answers=1)
     held.draw(250)
-    assert held.ask(99.0, captures=1) == Ask(2, ASK_MS)
+    assert held.ask(99.0, captures=1) == 2
+
+
+def test_a_closed_budget_is_never_asked_for_again() -> None:
+    held = budget(1000)
+    held.refuse(0, StopReason.BUDGET_CLOSED)
+    held.draw(1000)
+    assert held.ask(0.0, captures=1) is None
 
 
 def test_a_refusal_of_an_older_ask_is_ignored() -> None:
@@ -58,7 +64,7 @@ def test_a_refusal_of_an_older_ask_is_ignored() -> None:
     held.grant(1, 10, answers=1)
     held.draw(10)
     held.ask(0.0, captures=1)
-    held.refuse(1)
+    held.refuse(1, StopReason.QUOTA)
     assert held.is_asking
 
 
@@ -132,7 +138,7 @@ class BudgetLife(RuleBasedStateMachine):
 
     @rule(late=st.integers(0, 2))
     def refuse(self, late: int) -> None:
-        self.budget.refuse(self.budget.asked - late)
+        self.budget.refuse(self.budget.asked - late, StopReason.QUOTA)
 
     @rule(captures=st.integers(0, 5), later=st.floats(0, 3))
     def ask(self, captures: int, later: float) -> None:
@@ -140,8 +146,8 @@ class BudgetLife(RuleBasedStateMachine):
         before = self.budget.asked
         ask = self.budget.ask(self.now, captures)
         if ask is not None:
-            assert ask.number in (before, before + 1)
-            assert ask.number > 0
+            assert ask in (before, before + 1)
+            assert ask > 0
             assert self.budget.is_asking
 
     @invariant()

@@ -100,6 +100,23 @@ def test_a_refusal_discards_what_waited(tmp_path: Path) -> None:
     assert tap.discarded_packets >= 2 * 100
 
 
+def test_a_refusal_says_why(tmp_path: Path) -> None:
+    with rig(tmp_path) as up:
+        up.on_ask = lambda ask: up.captures.refuse(
+            ask.budget_id, ask.ask, StopReason.LEDGER_UNREACHABLE
+        )
+        up.captures.open_budget("b", 1_000)
+        up.start("call")
+        up.run(3)
+        (stopped,) = up.of(CaptureStopped)
+        assert (stopped.reason, stopped.recorded_ms) == (StopReason.LEDGER_UNREACHABLE, 1_000)
+        up.captures.grant(up.now, "b", 1, 1_500, 1)
+        up.run(1)
+        first, second = up.finish()
+    assert first.end_reason is StopReason.LEDGER_UNREACHABLE
+    assert (first.duration_ms, second.duration_ms) == (1_000, 500)
+
+
 def test_nobody_answering_ends_the_capture_with_its_own_reason(tmp_path: Path) -> None:
     with rig(tmp_path) as up:
         up.captures.open_budget("b", 1_000)
@@ -175,7 +192,9 @@ def test_a_call_that_ends_while_its_grant_is_late_waits_for_it(tmp_path: Path) -
         up.run(2.5)
         up.end("call")
         up.run(1)
-        assert up.captures.capture("call").state is CaptureState.ENDING
+        waiting = up.captures.find("call")
+        assert waiting is not None
+        assert waiting.state is CaptureState.ENDING
         up.captures.grant(up.now, "b", 1, 9_000, 1)
         up.tick()
         up.flush()

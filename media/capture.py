@@ -122,21 +122,24 @@ class Capture:
     # --- the tap ---------------------------------------------------------------------------
 
     def on_customer_packet(
-        self, now: float, timestamp: int, sequence: int, payload: bytes
+        self, now: float, timestamp: int, sequence: int, payload: bytes | memoryview
     ) -> None:
-        """Record an Opus packet that arrived from the WhatsApp user at monotonic `now`."""
+        """Record an Opus packet that arrived from the WhatsApp user at monotonic `now` (s).
+
+        The payload is copied; a view into a buffer that is used again will do.
+        """
         if self._taking:
             self._take(_CUSTOMER, now, timestamp, sequence, payload)
 
     def on_agent_packet(
-        self, now: float, timestamp: int, sequence: int, payload: bytes
+        self, now: float, timestamp: int, sequence: int, payload: bytes | memoryview
     ) -> None:
         """Record an Opus packet that was sent to the WhatsApp user at monotonic `now`."""
         if self._taking:
             self._take(_AGENT, now, timestamp, sequence, payload)
 
     def _take(
-        self, kind: int, now: float, timestamp: int, sequence: int, payload: bytes
+        self, kind: int, now: float, timestamp: int, sequence: int, payload: bytes | memoryview
     ) -> None:
         if not 0 < len(payload) <= PAYLOAD_BYTES_MAX or len(self._records) >= self._records_max:
             self.dropped_packets += 1

@@ -183,7 +183,13 @@ def decode_header(content: bytes) -> tuple[Header, int]:
 
 
 def packet_record(
-    kind: int, position: int, timestamp: int, sequence: int, payload: bytes, *, seed: int
+    kind: int,
+    position: int,
+    timestamp: int,
+    sequence: int,
+    payload: bytes | memoryview,
+    *,
+    seed: int,
 ) -> bytes:
     """Return an Opus packet as a record; `kind` is `CUSTOMER` or `AGENT`."""
     length = PACKET.size - LENGTH_BYTES + len(payload)

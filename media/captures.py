@@ -210,6 +210,7 @@ class Captures:
         calls = [self._calls[key] for key, each in account.captures.items() if each.is_drawing]
         if not calls:
             # An ask outlives the captures that gave up waiting: its answer resumes them.
+            account.dry_since = None
             self._ask(account, now)
             return
         budget = account.budget

@@ -588,8 +588,15 @@ def test_a_capture_that_is_still_written_is_refused(tmp_path: Path, out: Path) -
     assert assemble([tmp_path / "call.000.capture"], out).duration_ms == 500
 
 
-def test_a_disk_that_fails_leaves_the_old_file(tmp_path: Path) -> None:
-    path = CaptureMaker().write(tmp_path, 500)
-    with pytest.raises(AssemblyFailed) as failed:
-        assemble([path], Path("/dev/full") / "x.ogg")
-    assert failed.value.status == 3
+def test_a_full_disk_leaves_the_old_file_and_nothing_else(
+    agent: list[bytes], tmp_path: Path, small_disk: Path
+) -> None:
+    long = CaptureMaker()
+    long.side(AGENT, agent * 40)
+    path = long.write(tmp_path, 480_000)
+    out = small_disk / "call.ogg"
+    out.write_bytes(b"old")
+    status, line = run("--out", out, path)
+    assert (status, line["error"]) == (3, "disk_full")
+    assert out.read_bytes() == b"old"
+    assert [each.name for each in small_disk.iterdir()] == ["call.ogg"]

@@ -139,6 +139,21 @@ def test_nobody_answering_ends_the_capture_with_its_own_reason(tmp_path: Path) -
     assert second.header.started_unix_ms - first.header.started_unix_ms == 8_500
 
 
+def test_a_capture_started_later_waits_its_own_time(tmp_path: Path) -> None:
+    with rig(tmp_path) as up:
+        up.captures.open_budget("b", 1_000)
+        up.start("early")
+        up.run(8)
+        up.start("late")
+        up.run(3)
+        (stopped,) = up.of(CaptureStopped)
+        assert stopped.capture_id == "early"
+        up.captures.grant(up.now, "b", 1, 60_000, 1)
+        up.run(1)
+        durations = [file.duration_ms for file in up.finish()]
+    assert durations == [1_000, 1_000, 4_000]
+
+
 def test_more_minutes_resume_a_stopped_capture_in_a_new_segment(tmp_path: Path) -> None:
     with rig(tmp_path) as up:
         answer_with(up, [])

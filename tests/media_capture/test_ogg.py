@@ -170,3 +170,88 @@ def test_files_of_another_program_are_read(
 def test_headers_that_make_no_sense_are_refused(packet: bytes) -> None:
     with pytest.raises(ValueError, match=r"[a-z]"):
         decode_head(packet)
+
+
+AUDIO = b"\x78" + bytes(20)
+PageSpec = tuple[list[bytes], bytes, int, int]
+
+
+def crafted(pages: list[PageSpec], *, pre_skip: int = 312) -> bytes:
+    """A mono file of these pages: packets, segment table, position, flags."""
+    sink = io.BytesIO()
+    writer = OggWriter(sink, 7)
+    for packet, flags in ((OpusHead(1, pre_skip).encode(), 2), (encode_tags("x"), 0)):
+        writer.write_page([packet], lacing(len(packet)), 0, PageFlag(flags))
+    for packets, table, granule, flags in pages:
+        writer.write_page(packets, table, granule, PageFlag(flags))
+    return sink.getvalue()
+
+
+def page(granule: int, *, flags: int = 0, audio: bytes = AUDIO) -> PageSpec:
+    return ([audio], lacing(len(audio)), granule, flags)
+
+
+TORN = [AUDIO + bytes(234)], b"\xff"
+
+
+@pytest.mark.parametrize(
+    ("pages", "samples"),
+    [
+        ([page(960), page(1920, flags=4)], 1920 - 312),
+        ([page(960), page(1500, flags=4)], 1500 - 312),
+        ([page(700, flags=4)], 700 - 312),
+        ([page(96_960), page(97_920, flags=4)], 1920 - 312),
+        ([page(960), ([], b"", 960, 4)], 960 - 312),
+        ([(*TORN, -1, 0), ([b""], b"\x00", 960, 5)], 960 - 312),
+    ],
+)
+def test_what_the_specification_permits_is_read(pages: list[PageSpec], samples: int) -> None:
+    """RFC 7845 section 4: end trimming, streams joined late, empty and continued pages."""
+    assert read(crafted(pages)).samples == samples
+
+
+@pytest.mark.parametrize(
+    ("pages", "reason"),
+    [
+        ([], "last page is missing"),
+        ([page(960)], "last page is missing"),
+        ([page(-1, flags=4)], "has no position"),
+        ([page(500), page(1460, flags=4)], "before the start"),
+        ([page(960), page(900, flags=4)], "go backwards"),
+        ([page(960), page(2000), page(2880, flags=4)], "does not fit"),
+        ([page(960), page(9_999, flags=4)], "does not fit"),
+        ([page(100, flags=4)], "shorter than what a player skips"),
+        ([page(960, audio=b"\x7b\x00", flags=4)], "Opus packet is damaged"),
+        ([page(960, flags=2)], "more than one stream"),
+        ([page(960, flags=1)], "torn between two pages"),
+        ([(*TORN, -1, 0), page(960, flags=4)], "torn between two pages"),
+        ([(*TORN, -1, 4)], "ends within a packet"),
+        ([page(960, flags=8)], "unknown flags"),
+    ],
+)
+def test_what_the_specification_forbids_is_named(pages: list[PageSpec], reason: str) -> None:
+    with pytest.raises(BadOgg, match=reason):
+        read(crafted(pages))
+
+
+def test_streams_of_unequal_length_in_a_packet_are_refused() -> None:
+    sink = io.BytesIO()
+    writer = OggWriter(sink, 7)
+    for packet, flags in ((two_mono_streams(960).encode(), 2), (encode_tags("x"), 0)):
+        writer.write_page([packet], lacing(len(packet)), 0, PageFlag(flags))
+    uneven = b"\x78\x01a" + b"\x70b"
+    writer.write_page([uneven], lacing(len(uneven)), 960, PageFlag.LAST)
+    with pytest.raises(BadOgg, match="differ in length"):
+        read(sink.getvalue())
+
+
+@pytest.mark.parametrize(
+    "tags", [b"OpusTag", b"OpusTags\xff", b"OpusTags\x00\x00\x00\x00\xff\xff\xff\xff"]
+)
+def test_comments_that_lie_about_their_size_are_refused(tags: bytes) -> None:
+    sink = io.BytesIO()
+    writer = OggWriter(sink, 7)
+    for packet, flags in ((OpusHead(1, 312).encode(), 2), (tags, 0)):
+        writer.write_page([packet], lacing(len(packet)), 0, PageFlag(flags))
+    with pytest.raises(BadOgg, match="comment"):
+        read(sink.getvalue())

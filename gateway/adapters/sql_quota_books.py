@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from typing_extensions import override
 
 from gateway.adapters.sql_engine import Database
-from gateway.adapters.sql_quota_leases import budget_of
+from gateway.adapters.sql_quota_leases import budget_of, is_unfinished
 from gateway.adapters.sql_quota_rows import entry_of, locked_of
 from gateway.adapters.sql_quota_schema import balances, budgets, charges, holds, ledger_entries
 from gateway.core.errors import BadInput
@@ -108,6 +108,7 @@ class SqlQuotaBooks(QuotaBooks):
             select(budgets, unsettled)
             .where(
                 budgets.c.account_id == account_id,
+                is_unfinished,
                 budgets.c.state == BudgetState.SUSPENSE.value,
             )
             .order_by(budgets.c.worker_id)
@@ -135,7 +136,7 @@ async def _totals_before(
 async def _leased(connection: AsyncConnection, account_id: AccountId) -> int:
     column = budgets.c
     leased = select(_sum(column.granted_ms - column.returned_ms - column.settled_ms)).where(
-        column.account_id == account_id
+        column.account_id == account_id, is_unfinished
     )
     held = select(_sum(holds.c.amount_ms)).where(holds.c.account_id == account_id)
     total = 0

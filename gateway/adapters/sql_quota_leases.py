@@ -5,13 +5,14 @@ from typing import Any
 from sqlalchemy import ColumnElement, Row, func, insert, literal_column, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from gateway.adapters.sql_quota_schema import LIVE_BUDGET, budgets, charges
+from gateway.adapters.sql_quota_schema import LIVE_BUDGET, UNFINISHED_BUDGET, budgets, charges
 from gateway.core.errors import NotFound
 from gateway.core.ids import AccountId, CallId
 from gateway.core.quota.charge import Charge
 from gateway.core.quota.lease import Budget, BudgetId, BudgetState, Hold, Refusal
 
 is_live: ColumnElement[bool] = literal_column(LIVE_BUDGET)
+is_unfinished: ColumnElement[bool] = literal_column(f"({UNFINISHED_BUDGET})")
 
 
 async def find_budget(connection: AsyncConnection, budget_id: BudgetId) -> Budget | None:
@@ -51,14 +52,27 @@ async def save_budget(
     )
 
 
-async def budgets_open(connection: AsyncConnection, account_id: AccountId) -> int:
-    """Count the budgets that share what is free."""
-    query = select(func.count()).where(
-        budgets.c.account_id == account_id,
-        is_live,
-        budgets.c.state == BudgetState.OPEN.value,
+async def find_budget_to_renew(
+    connection: AsyncConnection, budget_id: BudgetId, account_id: AccountId
+) -> tuple[Budget | None, int]:
+    """Read one budget, and how many open ones of the account share what is free."""
+    rivals = budgets.alias()
+    budgets_open = (
+        select(func.count())
+        .select_from(rivals)
+        .where(
+            rivals.c.account_id == account_id,
+            is_unfinished,
+            rivals.c.state == BudgetState.OPEN.value,
+        )
+        .scalar_subquery()
+        .label("budgets_open")
     )
-    return int((await connection.execute(query)).scalar_one())
+    query = select(budgets, budgets_open).where(
+        budgets.c.budget_id == budget_id, budgets.c.account_id == account_id
+    )
+    row = (await connection.execute(query)).first()
+    return (None, 0) if row is None else (budget_of(row), int(row.budgets_open))
 
 
 async def drawing(

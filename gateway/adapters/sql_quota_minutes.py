@@ -14,13 +14,14 @@ from typing_extensions import override
 from gateway.adapters.sql_engine import Database, rows_changed
 from gateway.adapters.sql_quota_leases import (
     budget_of,
-    budgets_open,
     charge_of,
     drawing,
     find_budget,
+    find_budget_to_renew,
     find_charge,
     hold_of,
     is_live,
+    is_unfinished,
     save_budget,
     save_charge,
 )
@@ -128,14 +129,16 @@ class SqlMinutes(Minutes):
     @override
     async def renew(self, ask: Ask, *, now: float) -> Answer:
         async with self._locked(ask.account_id, now=now) as (connection, locked):
-            budget = await find_budget(connection, ask.budget_id)
+            budget, budgets_open = await find_budget_to_renew(
+                connection, ask.budget_id, ask.account_id
+            )
             if budget is None:
                 raise NotFound("no such budget")
             renewed = lease.renew(
                 locked.balance,
                 budget,
                 ask,
-                budgets_open=await budgets_open(connection, ask.account_id),
+                budgets_open=budgets_open,
                 terms=self._terms,
             )
             await change_balance(connection, locked, renewed.balance)
@@ -321,12 +324,8 @@ class SqlMinutes(Minutes):
 
 async def minutes_of(connection: AsyncConnection, locked: LockedAccount) -> AccountMinutes:
     """Read an account's budgets beside its balance."""
-    column = budgets.c
-    live = select(budgets).where(
-        column.account_id == locked.account_id,
-        is_live | (column.granted_ms > column.returned_ms + column.settled_ms),
-    )
-    rows = await connection.execute(live.order_by(column.budget_id))
+    query = select(budgets).where(budgets.c.account_id == locked.account_id, is_unfinished)
+    rows = await connection.execute(query.order_by(budgets.c.budget_id))
     return AccountMinutes(
         account_id=locked.account_id,
         balance=locked.balance,

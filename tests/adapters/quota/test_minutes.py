@@ -1,14 +1,15 @@
 """Leases and charges in SQL, where the model does not reach: outages, rows, foreign calls."""
 
 import pytest
-from sqlalchemy import delete, update
+from sqlalchemy import delete, select, update
 from sqlalchemy.exc import DBAPIError
 
 from gateway.adapters import sql_migrate
 from gateway.adapters.sql_engine import Database
+from gateway.adapters.sql_quota_leases import is_live, is_unfinished
 from gateway.adapters.sql_quota_minutes import SqlMinutes
 from gateway.adapters.sql_quota_rows import change_balance, lock_account
-from gateway.adapters.sql_quota_schema import ledger_entries
+from gateway.adapters.sql_quota_schema import budgets, ledger_entries
 from gateway.core.errors import NotFound, Refused, StoreDown, StoreError, VersionConflict
 from gateway.core.ids import AccountId, CallId
 from gateway.core.quota.balance import Balance
@@ -24,6 +25,7 @@ pytestmark = pytest.mark.services
 
 WORKER = WorkerId("worker-1")
 CALL = CallId("call-1")
+LITERALLY = {"literal_binds": True}
 
 
 async def balance(bench: Bench) -> Balance:
@@ -184,3 +186,18 @@ async def test_a_server_that_goes_away_is_store_down_and_nothing_is_lost(wall: W
         server.start()
         assert (await minutes.renew(ask, now=wall.now)).ask_number == 1
         await database.close()
+
+
+async def test_leases_and_pictures_do_not_read_the_budgets_of_the_past(bench: Bench) -> None:
+    queries = (
+        select(budgets).where(budgets.c.account_id == bench.account_id, is_unfinished),
+        select(budgets.c.worker_id).where(is_live),
+    )
+    async with bench.database.writing() as connection:
+        if not bench.database.is_sqlite:
+            await connection.exec_driver_sql("SET LOCAL enable_seqscan = off")
+        for query in queries:
+            sql = str(query.compile(connection.engine.sync_engine, compile_kwargs=LITERALLY))
+            explain = "EXPLAIN QUERY PLAN " if bench.database.is_sqlite else "EXPLAIN "
+            plan = str((await connection.exec_driver_sql(explain + sql)).all())
+            assert "ix_budgets_unfinished" in plan or "ix_budgets_one_per_worker" in plan

@@ -8,6 +8,7 @@ down_revision = "0001"
 branch_labels = None
 depends_on = None
 
+_UNFINISHED_BUDGET = "state <> 'closed' OR granted_ms > returned_ms + settled_ms"
 _SQLITE_TRIGGER = """
 CREATE TRIGGER ledger_entries_no_{verb} BEFORE {verb} ON ledger_entries
 BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END
@@ -94,7 +95,6 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("budget_id", name=op.f("pk_budgets")),
     )
-    op.create_index(op.f("ix_budgets_account_id"), "budgets", ["account_id"], unique=False)
     op.create_index(
         "ix_budgets_one_per_worker",
         "budgets",
@@ -102,6 +102,14 @@ def upgrade() -> None:
         unique=True,
         sqlite_where=sa.text("state <> 'closed'"),
         postgresql_where=sa.text("state <> 'closed'"),
+    )
+    op.create_index(
+        "ix_budgets_unfinished",
+        "budgets",
+        ["account_id"],
+        unique=False,
+        sqlite_where=sa.text(_UNFINISHED_BUDGET),
+        postgresql_where=sa.text(_UNFINISHED_BUDGET),
     )
     op.create_index("ix_budgets_worker_id", "budgets", ["worker_id"], unique=False)
     op.create_table(
@@ -260,12 +268,17 @@ def downgrade() -> None:
     op.drop_table("capacity_changes")
     op.drop_index("ix_budgets_worker_id", table_name="budgets")
     op.drop_index(
+        "ix_budgets_unfinished",
+        table_name="budgets",
+        sqlite_where=sa.text(_UNFINISHED_BUDGET),
+        postgresql_where=sa.text(_UNFINISHED_BUDGET),
+    )
+    op.drop_index(
         "ix_budgets_one_per_worker",
         table_name="budgets",
         sqlite_where=sa.text("state <> 'closed'"),
         postgresql_where=sa.text("state <> 'closed'"),
     )
-    op.drop_index(op.f("ix_budgets_account_id"), table_name="budgets")
     op.drop_table("budgets")
     op.drop_table("balances")
     op.drop_table("add_ons")

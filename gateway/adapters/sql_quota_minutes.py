@@ -6,8 +6,9 @@ and writes the outcome: one transaction, one guarded change of the balance.
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from typing import Any
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import Row, Select, and_, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 from typing_extensions import override
 
@@ -54,14 +55,13 @@ class SqlMinutes(Minutes):
 
     @override
     async def view(self, account_id: AccountId, *, now: float) -> AccountMinutes:
-        known = select(balances).where(balances.c.account_id == account_id)
         async with self._database.reading() as connection:
-            row = (await connection.execute(known)).first()
-            if row is None:
-                return AccountMinutes(account_id, Balance(), 0, 0)
-            locked = locked_of(row)
-            if not locked.has_changes_due(now):
-                return await minutes_of(connection, locked)
+            rows = (await connection.execute(_picture(account_id))).all()
+        if not rows:
+            return AccountMinutes(account_id, Balance(), 0, 0)
+        seen = locked_of(rows[0])
+        if not seen.has_changes_due(now):
+            return _minutes(seen, [row for row in rows if row.budget_id is not None])
         async with self._locked(account_id, now=now) as (connection, locked):
             return await minutes_of(connection, locked)
 
@@ -323,9 +323,24 @@ class SqlMinutes(Minutes):
 
 
 async def minutes_of(connection: AsyncConnection, locked: LockedAccount) -> AccountMinutes:
-    """Read an account's budgets beside its balance."""
+    """Read an account's budgets beside its balance, which the caller has locked."""
     query = select(budgets).where(budgets.c.account_id == locked.account_id, is_unfinished)
     rows = await connection.execute(query.order_by(budgets.c.budget_id))
+    return _minutes(locked, rows.all())
+
+
+def _picture(account_id: AccountId) -> Select[Any]:
+    """Select balance and budgets of one moment: two statements might see two."""
+    of_account = and_(budgets.c.account_id == balances.c.account_id, is_unfinished)
+    return (
+        select(balances, *(c for c in budgets.c if c.name != "account_id"))
+        .outerjoin(budgets, of_account)
+        .where(balances.c.account_id == account_id)
+        .order_by(budgets.c.budget_id)
+    )
+
+
+def _minutes(locked: LockedAccount, rows: Sequence[Row[Any]]) -> AccountMinutes:
     return AccountMinutes(
         account_id=locked.account_id,
         balance=locked.balance,

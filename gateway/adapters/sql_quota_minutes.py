@@ -334,7 +334,7 @@ def _picture(account_id: AccountId) -> Select[Any]:
     of_account = and_(budgets.c.account_id == balances.c.account_id, is_unfinished)
     return (
         select(balances, *(c for c in budgets.c if c.name != "account_id"))
-        .outerjoin(budgets, of_account)
+        .select_from(balances.outerjoin(budgets, of_account))
         .where(balances.c.account_id == account_id)
         .order_by(budgets.c.budget_id)
     )

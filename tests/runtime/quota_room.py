@@ -20,12 +20,19 @@ from gateway.runtime.quota_keeper import QuotaKeeper
 from gateway.runtime.quota_keeper_budget import KeeperBounds
 from gateway.runtime.tasks import Tasks
 from media.budget import Budget
+from media.capture_format import StopReason
 from tests.core.quota.book import Book
 from tests.runtime.virtual_time import VirtualClock
 
 ACCOUNT = AccountId("account")
 FRAME_MS = 20
 TRIP_S = 0.002
+STOP_REASONS = {
+    Refusal.QUOTA_USED_UP: StopReason.QUOTA,
+    Refusal.OVERDRAWN: StopReason.QUOTA,
+    Refusal.LEDGER_UNREACHABLE: StopReason.LEDGER_UNREACHABLE,
+    Refusal.BUDGET_CLOSED: StopReason.BUDGET_CLOSED,
+}
 
 
 @dataclass
@@ -103,7 +110,7 @@ class Worker(BudgetLine):
         got = budget.draw(talk.waiting_ms - talk.waiting_ms % FRAME_MS)
         talk.file_ms += got
         talk.waiting_ms -= got
-        if talk.waiting_ms and not budget.is_asking and budget.refused:
+        if talk.waiting_ms and not budget.is_asking and budget.refusal:
             talk.waiting_ms = 0
             talk.is_stopped = True
             talk.stops.append(self.clock.monotonic())
@@ -117,7 +124,7 @@ class Worker(BudgetLine):
             )
             ask = budget.ask(self.clock.monotonic(), drawing)
             if ask is not None:
-                low = LowBudget(budget_id, ask.number, drawing, budget.drawn_ms)
+                low = LowBudget(budget_id, ask, drawing, budget.drawn_ms)
                 self.keeper.budget_low(low)
 
     def report(self) -> None:
@@ -144,7 +151,7 @@ class Worker(BudgetLine):
         if self.refuses_to_open:
             raise MediaRefused("limit", "too many budgets")
         if budget_id not in self.budgets:
-            self.budgets[budget_id] = Budget(budget_id, ask_per_capture_ms=15_000)
+            self.budgets[budget_id] = Budget(budget_id)
             self.budgets[budget_id].grant(0, limit_ms, answers=0)
 
     @override
@@ -168,7 +175,7 @@ class Worker(BudgetLine):
     async def refuse(self, budget_id: BudgetId, *, answers: int, refusal: Refusal) -> None:
         await self._trip()
         self.refusals.append(refusal)
-        self.budgets[budget_id].refuse(answers)
+        self.budgets[budget_id].refuse(answers, STOP_REASONS[refusal])
 
     @override
     async def close(self, budget_id: BudgetId) -> int:

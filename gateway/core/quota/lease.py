@@ -80,11 +80,6 @@ class Budget:
         """Reserved for this budget."""
         return self.granted_ms - self.returned_ms - self.settled_ms
 
-    @property
-    def written_ms(self) -> int:
-        """Part of what is outstanding that is known to stand in files."""
-        return min(max(0, self.drawn_ms - self.settled_ms), self.outstanding_ms)
-
 
 @dataclass(frozen=True, slots=True)
 class Hold:

@@ -7,7 +7,7 @@ import pytest
 from gateway.core.errors import BadInput, NotFound, Refused
 from gateway.core.ids import AccountId, CallId
 from gateway.core.quota.balance import Balance
-from gateway.core.quota.charge import Recorded, Stamp
+from gateway.core.quota.charge import RECORDED_MS_MAX, Recorded, Stamp
 from gateway.core.quota.lease import Ask, BudgetId, BudgetState, WorkerId
 from gateway.core.quota.ledger import Entry, EntryKind, Totals, charge_of, explain, fold
 from tests.core.quota.book import Book, finish
@@ -126,13 +126,18 @@ def test_what_cannot_be_corrected_is_refused(book: Book) -> None:
         correct(book, A, 1, "x")
 
 
-@pytest.mark.parametrize("amount", [-1, 10**12])
+@pytest.mark.parametrize("amount", [-1, RECORDED_MS_MAX + 1, 10**12])
 def test_absurd_lengths_are_refused(book: Book, amount: int) -> None:
     with pytest.raises(BadInput, match="cannot be"):
         settle(book, A, amount)
     settle(book, A, 0)
     with pytest.raises(BadInput, match="cannot be"):
         correct(book, A, amount, "x")
+
+
+def test_a_recording_of_a_week_is_charged(book: Book) -> None:
+    book.set_capacity(ACCOUNT, 2 * RECORDED_MS_MAX)
+    assert settle(book, B, RECORDED_MS_MAX) == (RECORDED_MS_MAX, 0)
 
 
 def test_the_ledger_folds_to_the_same_totals_in_every_order() -> None:

@@ -63,7 +63,9 @@ def test_minutes_count_through_thirty_days_of_grace_and_not_longer() -> None:
     lapse = start_of_day(date(2027, 1, 31), ZONE)
     assert minutes(contract, lapse - 1) == 1400
     assert minutes(contract, lapse) == 0
-    assert standing(contract, BOOK, lapse - 31 * DAY) is Standing.ACTIVE
+    end = lapses_at(END, ZONE, 0)
+    assert standing(contract, BOOK, end - 1) is Standing.ACTIVE
+    assert standing(contract, BOOK, end) is Standing.GRACE
     assert standing(contract, BOOK, lapse - 1) is Standing.GRACE
     assert standing(contract, BOOK, lapse) is Standing.LAPSED
 

@@ -121,6 +121,12 @@ def test_what_is_written_cannot_be_returned() -> None:
     assert back.budget.outstanding_ms == 4_000
 
 
+def test_a_worker_cannot_have_written_more_than_it_was_left() -> None:
+    budget = Budget(BudgetId("b"), ACCOUNT, WORKER, granted_ms=15_000, returned_ms=5_000)
+    assert lease.note_drawn(budget, 50_000).drawn_ms == 10_000
+    assert lease.note_drawn(lease.note_drawn(budget, 9_000), 3_000).drawn_ms == 9_000
+
+
 def test_closing_returns_what_is_not_written_and_keeps_the_rest_for_settling() -> None:
     budget = Budget(BudgetId("b"), ACCOUNT, WORKER, granted_ms=15_000)
     closed = lease.close(Balance(60_000, 0, 15_000), budget, drawn_ms=6_000, drawing=1)

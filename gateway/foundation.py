@@ -7,6 +7,7 @@ from pathlib import Path
 
 from gateway.adapters import sql_migrate
 from gateway.adapters.file_once import read_or_create
+from gateway.adapters.plan_file import load_plans
 from gateway.adapters.secrets_key_ring import KeyRing
 from gateway.adapters.sql_accounts import SqlAccounts
 from gateway.adapters.sql_audit import SqlAudit
@@ -19,9 +20,14 @@ from gateway.adapters.sql_login_limit import LoginBounds, SqlLoginLimit
 from gateway.adapters.sql_nodes import SqlNodes
 from gateway.adapters.sql_passwords import HashCost, PasswordHashing, SqlPasswords
 from gateway.adapters.sql_purge import Retention, SqlPurge
+from gateway.adapters.sql_quota_books import SqlQuotaBooks
+from gateway.adapters.sql_quota_contracts import SqlContracts
+from gateway.adapters.sql_quota_minutes import SqlMinutes
 from gateway.adapters.sql_sessions import SessionBounds, SqlSessions
 from gateway.adapters.system_ids import random_id
 from gateway.core.ids import NodeId
+from gateway.core.quota.lease import LeaseTerms
+from gateway.core.quota.plan import PlanBook
 from gateway.ports.clock import Clock
 from gateway.settings import Settings
 
@@ -36,13 +42,17 @@ class Foundation:
     accounts: SqlAccounts
     audit: SqlAudit
     calls: SqlCalls
+    contracts: SqlContracts
     directory: SqlDirectory
     inbox: SqlInbox
     inbox_archive: SqlInboxArchive
     login_limit: SqlLoginLimit
+    minutes: SqlMinutes
     nodes: SqlNodes
     passwords: SqlPasswords
+    plans: PlanBook
     purge: SqlPurge
+    quota_books: SqlQuotaBooks
     sessions: SqlSessions
     tombstones: SqlTombstones
 
@@ -55,11 +65,12 @@ class Foundation:
 async def open_foundation(settings: Settings, clock: Clock) -> AsyncIterator[Foundation]:
     """Open keys and database, and close them at the end. Nothing is migrated here.
 
-    Raises `BadInput` for a key ring or URL that cannot be used. The database itself is only
-    touched when a store is.
+    Raises `BadInput` for a key ring, URL or price list that cannot be used. The database
+    itself is only touched when a store is.
     """
     prepare_data_directory(settings.data_path)
     keys = open_keys(settings)
+    plans = load_plans(settings.quota_plans)
     database = open_database(settings)
     hashing = PasswordHashing(
         HashCost(
@@ -71,7 +82,7 @@ async def open_foundation(settings: Settings, clock: Clock) -> AsyncIterator[Fou
         )
     )
     try:
-        yield _stores(settings, clock, keys, database, hashing)
+        yield _stores(settings, clock, keys, database, hashing, plans)
     finally:
         hashing.close()
         await database.close()
@@ -97,6 +108,15 @@ def open_database(settings: Settings) -> Database:
     )
 
 
+def lease_terms(settings: Settings) -> LeaseTerms:
+    """Return how many recording minutes are granted at once."""
+    return LeaseTerms(
+        per_capture_ms=settings.quota_lease_s * 1000,
+        hold_ms=settings.quota_hold_s * 1000,
+        min_free_to_record_ms=settings.quota_min_free_to_record_s * 1000,
+    )
+
+
 def prepare_data_directory(path: Path) -> None:
     """Make the data directory, closed to other users of the machine."""
     path.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -113,6 +133,7 @@ def _stores(
     keys: KeyRing,
     database: Database,
     hashing: PasswordHashing,
+    plans: PlanBook,
 ) -> Foundation:
     return Foundation(
         node_id=node_id_of(settings.data_path),
@@ -121,6 +142,7 @@ def _stores(
         accounts=SqlAccounts(database, keys, hashing, clock.wall, random_id),
         audit=SqlAudit(database),
         calls=SqlCalls(database, clock.wall),
+        contracts=SqlContracts(database, plans, random_id),
         directory=SqlDirectory(database, keys),
         inbox=SqlInbox(database, clock.wall, waiting_max=settings.inbox_waiting_max),
         inbox_archive=SqlInboxArchive(database, clock.wall),
@@ -133,11 +155,14 @@ def _stores(
                 network_tries_max=settings.login_network_tries_max,
             ),
         ),
+        minutes=SqlMinutes(database, lease_terms(settings)),
         nodes=SqlNodes(database, clock.wall),
         passwords=SqlPasswords(database, hashing),
+        plans=plans,
         purge=SqlPurge(
             database, Retention(inbox_s=settings.inbox_kept_s, trace_s=settings.trace_kept_s)
         ),
+        quota_books=SqlQuotaBooks(database),
         sessions=SqlSessions(
             database,
             SessionBounds(

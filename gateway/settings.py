@@ -174,6 +174,20 @@ class Settings(BaseSettings):
     reattach_max_s: PositiveFloat = 45.0
     """How long a call waits for an agent who lost the connection."""
 
+    quota_plans: Path | None = None
+    """TOML file with packages, free minutes and add-ons; default: the list that comes with
+    the program (`callgate quota packages` prints it)."""
+    quota_lease_s: PositiveInt = 15
+    """Recording time that a media worker takes at once for each capture."""
+    quota_hold_s: PositiveInt = 1
+    """Recording time kept for a call before its recording is announced."""
+    quota_min_free_to_record_s: PositiveInt = 10
+    """With less than this left no recording is announced."""
+    quota_store_patience_s: PositiveFloat = Field(4.0, lt=5.0)
+    """How long a capture waits for the database before it stops; packets wait for 5 s."""
+    quota_hold_age_max_s: PositiveFloat = 900.0
+    """A hold that no call came back for is released after so long."""
+
     session_idle_max_s: PositiveFloat = 30 * 60.0
     """A browser unused for so long is signed out, never in mid-call."""
     session_age_max_s: PositiveFloat = 12 * 3600.0

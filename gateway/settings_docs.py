@@ -21,6 +21,7 @@ SECTIONS = {
     "WhatsApp": ("whatsapp_", "graph_"),
     "Media": ("media_", "ice_"),
     "Calls": ("ring_", "connect_", "claim_", "leg_", "reattach_"),
+    "Recording minutes": ("quota_",),
     "Signing in": ("session_", "login_", "argon2_"),
     "Logs": ("log_",),
 }

@@ -1,0 +1,1 @@
+"""Recording minutes: what is owned, taken, held and given back. Pure rules."""

@@ -1,0 +1,1 @@
+"""Recording minutes on real databases."""

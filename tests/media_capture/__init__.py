@@ -1,0 +1,1 @@
+"""Captures, their budgets, recovery and assembly: virtual time, real files and threads."""

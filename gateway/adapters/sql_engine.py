@@ -67,6 +67,7 @@ class Database:
         )
         # SQLite has one writer: queue here in order instead of polling its lock.
         self._turns = Turns()
+        self._is_down = False
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncConnection]:
@@ -130,21 +131,26 @@ class Database:
         except DBAPIError as error:
             if _is_our_fault(error):
                 raise
-            raise _down(error.orig or error) from error
+            raise self._down(error.orig or error) from error
         except (
             PoolTimeout,
             OSError,  # TimeoutError among them
             asyncpg.PostgresError,
             asyncpg.InterfaceError,
         ) as error:
-            raise _down(error) from error
+            raise self._down(error) from error
+        if self._is_down:
+            self._is_down = False
+            _log.info("the database answers again")
 
-
-def _down(error: BaseException) -> StoreDown:
-    # The kind alone: driver messages quote addresses, names and values.
-    kind = type(error).__name__
-    _log.warning("the database does not answer", error_kind=kind)
-    return StoreDown(f"the database does not answer ({kind})")
+    def _down(self, error: BaseException) -> StoreDown:
+        # The kind alone: driver messages quote addresses, names and values.
+        kind = type(error).__name__
+        if not self._is_down:
+            # Once per outage: every webhook and every browser would say it otherwise.
+            self._is_down = True
+            _log.warning("the database does not answer", error_kind=kind)
+        return StoreDown(f"the database does not answer ({kind})")
 
 
 def _is_our_fault(error: DBAPIError) -> bool:

@@ -7,6 +7,7 @@ from gateway import (
     cli_calls,
     cli_config,
     cli_db,
+    cli_demo,
     cli_doctor,
     cli_health,
     cli_serve,
@@ -23,6 +24,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.command("serve")(cli_serve.serve)
+app.command("demo")(cli_demo.demo)
 app.command("doctor")(cli_doctor.doctor)
 app.command("health")(cli_health.health)
 app.add_typer(cli_accounts.app, name="account")

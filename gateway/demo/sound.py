@@ -13,6 +13,7 @@ RATE = 48_000
 FRAME_SAMPLES = 960
 FRAME_S = FRAME_SAMPLES / RATE
 SAME_TONE_HZ = 15
+TONE_AMPLITUDE = 0.3
 EAR_FRAMES_MAX = 50 * 120
 """The ear remembers two minutes."""
 
@@ -22,7 +23,7 @@ class Mouth(MediaStreamTrack):
 
     kind = "audio"
 
-    def __init__(self, tone_hz: float, *, level: float = 0.3) -> None:
+    def __init__(self, tone_hz: float, *, level: float = TONE_AMPLITUDE) -> None:
         super().__init__()
         self.tone_hz = tone_hz
         self.level = level
@@ -39,7 +40,9 @@ class Mouth(MediaStreamTrack):
         await asyncio.sleep(max(0.0, due - time.monotonic()))
         phase = 2 * np.pi * self.tone_hz / RATE * (self._sent + np.arange(FRAME_SAMPLES))
         pcm = (self.level * 32767 * np.sin(phase)).astype(np.int16)
-        frame = AudioFrame.from_ndarray(pcm[np.newaxis, :], format="s16", layout="mono")
+        # Stereo, as aiortc's encoder wants it: its own upmix takes 3 dB off a mono frame.
+        interleaved = np.repeat(pcm, 2)[np.newaxis, :]
+        frame = AudioFrame.from_ndarray(interleaved, format="s16", layout="stereo")
         frame.sample_rate = RATE
         frame.pts = self._sent
         frame.time_base = Fraction(1, RATE)

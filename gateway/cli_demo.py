@@ -133,6 +133,7 @@ def _report(facts: Sequence[CallFacts]) -> None:
         ("customer hears after", *(_ms(each.customer_hears_ms) for each in facts)),
         ("agent hears after", *(_ms(each.agent_hears_ms) for each in facts)),
         ("packets to customer", *(str(each.packets_to_customer) for each in facts)),
+        ("lost to customer", *(str(each.lost_to_customer) for each in facts)),
         ("packets from customer", *(str(each.packets_from_customer) for each in facts)),
         (
             "tone at the customer",

@@ -142,6 +142,7 @@ def worker_arguments(settings: Settings) -> tuple[str, ...]:
         arguments += ["--public-address", str(address)]
     if settings.media_port_range:
         arguments += ["--port-range", settings.media_port_range]
+    arguments += ["--gateway-timeout", str(settings.media_alone_max_s)]
     return tuple(arguments)
 
 

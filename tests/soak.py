@@ -61,7 +61,8 @@ class Record:
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Note one phase of one case."""
-        name = report.nodeid.partition("[")[0]
+        case = report.nodeid.partition("::")[2]
+        name = f"{report.location[0]}::{case.partition('[')[0]}"
         result = self.results.setdefault(name, Result())
         result.took_s += report.duration
         if report.when == "call":

@@ -7,19 +7,16 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from gateway.adapters.media_engine import EngineSettings, MediaSocketEngine, WorkerAddress
-from gateway.adapters.media_process import MediaProcess, WorkerCommand
 from gateway.adapters.redis_bus import RedisBus
 from gateway.adapters.redis_link import RedisLink
 from gateway.adapters.redis_presence import RedisPresence
 from gateway.adapters.system_clock import SystemClock
 from gateway.adapters.system_ids import random_id
 from gateway.adapters.valkey_server import ValkeyServer
-from gateway.adapters.whatsapp_api import RetryPolicy, WhatsAppCalls
-from gateway.adapters.whatsapp_breaker import GraphBreaker
-from gateway.adapters.whatsapp_graph import GraphClient, GraphTimeouts
 from gateway.adapters.whatsapp_reader import read_webhook
 from gateway.adapters.whatsapp_webhook import split_delivery
+from gateway.app_media import open_media
+from gateway.app_whatsapp import open_whatsapp, webhook_secrets
 from gateway.core.call.call import CallTiming
 from gateway.core.errors import BadInput
 from gateway.foundation import Foundation, open_foundation
@@ -28,7 +25,6 @@ from gateway.http.deps import Check, HttpLimits, PublicDeps
 from gateway.http.metrics import HttpMetrics
 from gateway.http.peers import Peers
 from gateway.http.serving import serving
-from gateway.http.webhook_signature import WebhookSecrets
 from gateway.runtime.call_runtime import CallRuntime
 from gateway.runtime.call_trace import TraceBook
 from gateway.runtime.world import NodeLife, RuntimeLimits, RuntimeSettings, World
@@ -89,8 +85,8 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
             directory=stores.directory,
             presence=presence,
             bus=bus,
-            media=await _open_media(stack, settings, life, late),
-            whatsapp=await _open_whatsapp(stack, settings, clock, trace),
+            media=await open_media(stack, settings, life, late),
+            whatsapp=await open_whatsapp(stack, settings, clock, trace.note),
             clock=clock,
             new_id=random_id,
         )
@@ -110,73 +106,6 @@ async def _open_link(
     await server.start()
     stack.push_async_callback(server.close)
     return RedisLink(server.url, stores.node_id)
-
-
-async def _open_media(
-    stack: AsyncExitStack, settings: Settings, life: NodeLife, on_link: Callable[[bool], None]
-) -> MediaSocketEngine:
-    folder = settings.media_socket.parent
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    address = WorkerAddress(settings.media_socket, folder / "worker.token")
-    worker = MediaProcess(
-        address, WorkerCommand(worker_arguments(settings), folder / "worker.log")
-    )
-    return await stack.enter_async_context(
-        MediaSocketEngine(
-            address,
-            gateway_epoch=life.epoch,
-            new_id=random_id,
-            ensure_worker=worker.ensure,
-            on_link=on_link,
-            settings=EngineSettings(actpass_role=settings.whatsapp_actpass_role),
-        )
-    )
-
-
-def worker_arguments(settings: Settings) -> tuple[str, ...]:
-    """Return the command line of a media worker, without its socket and token."""
-    arguments: list[str] = []
-    for address in settings.media_bind:
-        arguments += ["--bind", str(address)]
-    for address in settings.media_public_addresses:
-        arguments += ["--public-address", str(address)]
-    if settings.media_port_range:
-        arguments += ["--port-range", settings.media_port_range]
-    arguments += ["--gateway-timeout", str(settings.media_alone_max_s)]
-    return tuple(arguments)
-
-
-async def _open_whatsapp(
-    stack: AsyncExitStack, settings: Settings, clock: SystemClock, trace: TraceBook
-) -> WhatsAppCalls:
-    graph = await stack.enter_async_context(
-        GraphClient(
-            base_url=settings.whatsapp_graph_url,
-            version=settings.whatsapp_graph_version,
-            clock=clock,
-            on_request=trace.note,
-            timeouts=GraphTimeouts(
-                connect_s=settings.graph_connect_max_s,
-                start_call_s=settings.graph_start_call_max_s,
-                action_s=settings.graph_action_max_s,
-            ),
-        )
-    )
-    return WhatsAppCalls(
-        graph,
-        clock=clock,
-        retries=RetryPolicy(
-            answer_tries_max=settings.graph_answer_tries_max,
-            end_tries_max=settings.graph_end_tries_max,
-            backoff_first_s=settings.graph_backoff_first_s,
-            backoff_max_s=settings.graph_backoff_max_s,
-            retry_after_max_s=settings.graph_retry_after_max_s,
-        ),
-        breaker=GraphBreaker(
-            failures_max=settings.graph_breaker_failures_max,
-            pause_s=settings.graph_breaker_pause_s,
-        ),
-    )
 
 
 def _timing(settings: Settings) -> CallTiming:
@@ -211,7 +140,7 @@ async def _serve(
         inbox=stores.inbox,
         split_delivery=split_delivery,
         wake_inbox=runtime.wake_inbox,
-        webhook_secrets=_webhook_secrets(settings),
+        webhook_secrets=webhook_secrets(settings),
         clock=world.clock,
         metrics=metrics,
         checks=checks,
@@ -253,17 +182,6 @@ async def _serve_metrics(
             port=settings.internal_port,
             grace_s=settings.shutdown_grace_s,
         )
-    )
-
-
-def _webhook_secrets(settings: Settings) -> WebhookSecrets:
-    assert settings.whatsapp_app_secret is not None
-    assert settings.whatsapp_verify_token is not None
-    secrets = [settings.whatsapp_app_secret.get_secret_value()]
-    if settings.whatsapp_app_secret_old is not None:
-        secrets.append(settings.whatsapp_app_secret_old.get_secret_value())
-    return WebhookSecrets(
-        app_secrets=secrets, verify_token=settings.whatsapp_verify_token.get_secret_value()
     )
 
 

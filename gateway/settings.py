@@ -155,6 +155,8 @@ class Settings(BaseSettings):
     """Addresses at which the internet reaches this host's media (one-to-one NAT)."""
     media_port_range: PortRange = ""
     """UDP ports for media, LOW-HIGH; default: the system chooses."""
+    media_start_worker: bool = True
+    """Start a media worker where none answers; off if `callgate media` runs on its own."""
     media_alone_max_s: PositiveFloat = 120.0
     """A media worker that no gateway has spoken to for so long closes its calls and exits."""
     ice_servers: tuple[IceServer, ...] = ()

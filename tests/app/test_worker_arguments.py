@@ -2,7 +2,7 @@
 
 import pytest
 
-from gateway.app import worker_arguments
+from gateway.app_media import worker_arguments
 from gateway.settings import load
 from media.settings import parse_arguments
 

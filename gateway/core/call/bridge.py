@@ -59,7 +59,10 @@ def _accept_when_ready(call: Call, now: float) -> Stepped:
     assert wacid is not None
     assert answer is not None
     call = without_deadlines(call, DeadlineKind.MEDIA)
-    return replace(call, signalling=Signalling.ACCEPTING), (Accept(wacid, answer),)
+    # Joined before: the user talks as soon as Meta has the accept, which is before we know
+    # that it has. Toward Meta nothing flows until `StartSending`.
+    orders = (Attach(whatsapp.leg_id, leg.leg_id), Accept(wacid, answer))
+    return replace(call, signalling=Signalling.ACCEPTING), orders
 
 
 def _connect_when_ready(call: Call, now: float) -> Stepped:

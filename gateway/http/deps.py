@@ -22,6 +22,7 @@ from gateway.ports.sessions import LoginLimit, Passwords, SessionStore
 from gateway.ports.webhooks import Inbox, InboxItem
 from gateway.runtime.call_desk import Joined, LegChoice, OpenedLeg
 from gateway.runtime.call_view import CallView
+from gateway.runtime.notices import Notice
 from gateway.runtime.presence_board import PersonState
 from gateway.runtime.sight import CallPage
 from gateway.runtime.tasks import Tasks
@@ -76,6 +77,9 @@ class Desk(Protocol):
 
     async def presence(self, person: Person) -> Sequence[PersonState]:
         """Return who of the account is here."""
+
+    def notices(self, person: Person) -> Sequence[Notice]:
+        """Return what is wrong with the gateway now, as far as it concerns the person."""
 
     async def live_calls(self, person: Person) -> Sequence[CallView]:
         """Return the calls that have not ended and that the person may see."""

@@ -35,9 +35,10 @@ from gateway.core.whatsapp import Direction, Peer
 from gateway.ports.accounts import Number, Person, Role
 from gateway.ports.calls import CallFilter, TraceLine
 from gateway.ports.live import Availability
-from gateway.runtime.agent_legs import AgentLegs, KnownLeg
+from gateway.runtime.agent_legs import KnownLeg
 from gateway.runtime.call_view import CallView
 from gateway.runtime.live_calls import LiveCalls
+from gateway.runtime.notices import Notice, Notices
 from gateway.runtime.presence_board import PersonState, PresenceBoard
 from gateway.runtime.sight import CallPage, Sight
 from gateway.runtime.world import World
@@ -72,15 +73,17 @@ class CallDesk:
         self,
         world: World,
         calls: LiveCalls,
-        legs: AgentLegs,
         board: PresenceBoard,
+        *,
         timing: CallTiming,
+        notices: Notices,
     ) -> None:
         self._world = world
         self._calls = calls
-        self._legs = legs
+        self._legs = calls.legs
         self._board = board
         self._timing = timing
+        self._notices = notices
         self._sight = Sight(world, calls)
 
     # --- getting into calls --------------------------------------------------------------
@@ -274,6 +277,10 @@ class CallDesk:
         return await self._board.states(person.account_id)
 
     # --- looking -------------------------------------------------------------------------
+
+    def notices(self, person: Person) -> Sequence[Notice]:
+        """Return what is wrong with the gateway now, as far as it concerns the person."""
+        return self._notices.standing(person.account_id)
 
     async def live_calls(self, person: Person) -> Sequence[CallView]:
         """Return the live calls the person may see, oldest first."""

@@ -5,13 +5,13 @@ from typing import Self
 
 import structlog
 
-from gateway.runtime.agent_legs import AgentLegs
+from gateway.core.ids import AccountId
 from gateway.runtime.call_desk import CallDesk
 from gateway.runtime.call_trace import TraceBook
 from gateway.runtime.inbox_work import InboxWork
 from gateway.runtime.live_calls import LiveCalls
 from gateway.runtime.media_news import MediaNews
-from gateway.runtime.notices import Notices
+from gateway.runtime.notices import Notice, Notices
 from gateway.runtime.presence_board import PresenceBoard
 from gateway.runtime.recovery import Recovery
 from gateway.runtime.tasks import Tasks
@@ -22,6 +22,11 @@ _log = structlog.get_logger(__name__)
 MEDIA_AWAY = (
     "The media worker is not reachable. Calls that go on may still talk; new ones wait."
 )
+MEDIA_BACK = Notice("media_back", "The media worker is back.")
+REDIS_DOWN = (
+    "Redis is not reachable. Calls go on; who is on other nodes of the gateway is not known."
+)
+REDIS_BACK = Notice("redis_back", "Redis is back.")
 
 
 class CallRuntime:
@@ -39,18 +44,22 @@ class CallRuntime:
         self._limits = limits
         self._trace = trace
         self._tasks = Tasks(world.clock)
-        legs = AgentLegs(world, life, legs_max=limits.agent_legs_max)
-        self._calls = LiveCalls(world, life, limits, tasks=self._tasks, trace=trace, legs=legs)
+        self._notices = Notices(world.bus, self._accounts_here)
+        self._calls = LiveCalls(
+            world, life, limits, tasks=self._tasks, trace=trace, notices=self._notices
+        )
+        legs = self._calls.legs
         self._media = MediaNews(world, self._calls, legs, trace, self._tasks)
         self._board = PresenceBoard(
             world, self._calls, self._tasks, poll_s=limits.presence_poll_s
         )
-        self._notices = Notices(world.bus, self._board.accounts)
         self._inbox = InboxWork(
             world, settings, self._calls, self._board, self._notices, self._tasks
         )
         self._recovery = Recovery(world, life, self._calls, self._media)
-        self.desk = CallDesk(world, self._calls, legs, self._board, settings.timing)
+        self.desk = CallDesk(
+            world, self._calls, self._board, timing=settings.timing, notices=self._notices
+        )
         """The calls as people act on them; for the HTTP handlers."""
 
     async def __aenter__(self) -> Self:
@@ -88,9 +97,23 @@ class CallRuntime:
     def media_link_changed(self, is_up: bool) -> None:
         """Say that the media worker came or went; fits the engine's `on_link`."""
         if is_up:
-            self._notices.up("media_away", "The media worker is back.")
+            self._notices.up("media_away", MEDIA_BACK)
         else:
-            self._notices.down("media_away", "media_back", MEDIA_AWAY)
+            self._notices.down("media_away", MEDIA_AWAY)
+
+    def redis_link_changed(self, is_up: bool) -> None:
+        """Say that Redis came or went; fits the link's `on_change`."""
+        if is_up:
+            self._notices.up("redis_down", REDIS_BACK)
+        else:
+            self._notices.down("redis_down", REDIS_DOWN)
+
+    def presence_changed(self, account_id: AccountId) -> None:
+        """Say that somebody of an account came, went or chose, on any node."""
+        self._board.refresh(account_id)
+
+    def _accounts_here(self) -> frozenset[AccountId]:
+        return self._board.accounts()
 
     @property
     def live_count(self) -> int:

@@ -31,6 +31,7 @@ from gateway.runtime.call_view import CallView, seen_by, view_of
 from gateway.runtime.carry_out import CarryOut
 from gateway.runtime.codec import pending
 from gateway.runtime.mailbox import ActorGone
+from gateway.runtime.notices import Notices
 from gateway.runtime.qualities import Qualities
 from gateway.runtime.tasks import Tasks
 from gateway.runtime.world import NodeLife, RuntimeLimits, World
@@ -53,19 +54,19 @@ class LiveCalls:
         *,
         tasks: Tasks,
         trace: TraceBook,
-        legs: AgentLegs,
+        notices: Notices,
     ) -> None:
         self._world = world
         self._life = life
         self._tasks = tasks
-        self._legs = legs
+        self.legs = AgentLegs(world, life, legs_max=limits.agent_legs_max)
         self.qualities = Qualities(world.clock, every_s=limits.quality_s)
         self._parts = ActorParts(
             world=world,
             life=life,
             limits=limits,
             tasks=tasks,
-            carry_out=CarryOut(world, life),
+            carry_out=CarryOut(world, life, notices),
             trace=trace,
             changed=self._changed,
             gone=self._gone,
@@ -91,7 +92,7 @@ class LiveCalls:
         """Return the driver of the call that uses a leg, or is about to."""
         whose = call_of_leg(leg_id)
         if whose is None:
-            leg = self._legs.get(leg_id)
+            leg = self.legs.get(leg_id)
             whose = None if leg is None else leg.used_by
         if whose is not None:
             return self._actors.get(whose)
@@ -283,7 +284,7 @@ class LiveCalls:
         """Whether a snapshot may have been taken before this leg was made."""
         made_at = self._made_at.get(leg_id)
         if made_at is None:
-            return self._legs.is_young(leg_id)
+            return self.legs.is_young(leg_id)
         return self._world.clock.monotonic() - made_at < SNAPSHOT_AGE_S
 
     def _gone(self, actor: CallActor) -> None:
@@ -293,7 +294,7 @@ class LiveCalls:
             self._by_wacid.pop((call.identity.phone_number_id, call.wacid), None)
         for attempt in [leg for leg in self._made_at if leg.startswith(call.call_id)]:
             del self._made_at[attempt]
-        self._legs.take_back(call.call_id)
+        self.legs.take_back(call.call_id)
         self.qualities.forget_call(call.call_id)
         self._poke(actor)
 

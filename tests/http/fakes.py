@@ -14,6 +14,7 @@ from gateway.ports.calls import TraceLine
 from gateway.ports.live import AgentPresence, Availability, LiveEvent
 from gateway.runtime.call_desk import Joined, LegChoice, OpenedLeg
 from gateway.runtime.call_view import AgentView, CallView, NumberView, PeerView
+from gateway.runtime.notices import Notice
 from gateway.runtime.presence_board import PersonState
 from gateway.runtime.sight import CallPage
 
@@ -123,6 +124,7 @@ class TinyDesk:
         self.done: list[tuple[object, ...]] = []
         self.raises: Exception | None = None
         self.dialled: dict[str, CallView] = {}
+        self.standing: list[Notice] = []
 
     def add(self, account_id: AccountId, view: CallView) -> None:
         self.views[CallId(view.id)] = (account_id, view)
@@ -191,6 +193,9 @@ class TinyDesk:
 
     async def set_availability(self, person: Person, availability: Availability) -> None:
         await self.board.choose(person.account_id, person.user_id, availability)
+
+    def notices(self, person: Person) -> Sequence[Notice]:
+        return self.standing
 
     async def live_calls(self, person: Person) -> Sequence[CallView]:
         self._act("live_calls")

@@ -183,8 +183,19 @@ class HeadlessAgent:
 
     async def answer_afresh(self, call_id: str) -> View:
         """Answer with a leg made for this call alone."""
+        return await self._afresh(f"/calls/{call_id}/answer", {})
+
+    async def dial_afresh(self, phone: str) -> View:
+        """Call a number with a leg made for this call alone."""
+        return await self._afresh("/calls", {"to": {"phone": phone}})
+
+    async def _afresh(self, path: str, body: dict[str, Any]) -> View:
         peer, offer = await self.make_offer()
-        taken = await self.request("POST", f"/calls/{call_id}/answer", {"offer": offer})
+        try:
+            taken = await self.request("POST", path, body | {"offer": offer})
+        except AgentError:
+            await self._close_peer(peer)
+            raise
         await self.take_answer(peer, taken["answer"])
         return taken["call"]  # type: ignore[no-any-return]
 

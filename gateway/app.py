@@ -7,30 +7,35 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from gateway.adapters.redis_bus import RedisBus
+from gateway.adapters.media_engine import MediaSocketEngine
 from gateway.adapters.redis_link import RedisLink
-from gateway.adapters.redis_presence import RedisPresence
 from gateway.adapters.system_clock import SystemClock
 from gateway.adapters.system_ids import random_id
-from gateway.adapters.valkey_server import ValkeyServer
 from gateway.adapters.whatsapp_reader import read_webhook
 from gateway.adapters.whatsapp_webhook import split_delivery
+from gateway.app_later import RuntimeLater
+from gateway.app_link import open_shared
 from gateway.app_media import open_media
+from gateway.app_metrics import GatewayMetrics, Parts
 from gateway.app_whatsapp import open_whatsapp, webhook_secrets
 from gateway.core.call.call import CallTiming
-from gateway.core.errors import BadInput
+from gateway.core.errors import BadInput, MediaAway
 from gateway.foundation import Foundation, open_foundation
 from gateway.http.app import build_internal_app, build_public_app
 from gateway.http.deps import Check, HttpLimits, PublicDeps
 from gateway.http.metrics import HttpMetrics
 from gateway.http.peers import Peers
 from gateway.http.serving import serving
+from gateway.ports.calls import TraceLine
 from gateway.runtime.call_runtime import CallRuntime
 from gateway.runtime.call_trace import TraceBook
+from gateway.runtime.tasks import Tasks
+from gateway.runtime.upkeep import Upkeep
 from gateway.runtime.world import NodeLife, RuntimeLimits, RuntimeSettings, World
 from gateway.settings import Settings
 
 WEB_ROOT = Path(__file__).parent.parent / "web" / "dist"
+_PURGE_MAX_S = 600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,71 +46,107 @@ class Running:
     internal_port: int | None
 
 
-class _LateLink:
-    """Tells the runtime of the media link, which exists before the runtime does."""
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    """A gateway that works but for its doors."""
 
-    def __init__(self) -> None:
-        self.tell: Callable[[bool], None] | None = None
-
-    def __call__(self, is_up: bool) -> None:
-        if self.tell is not None:
-            self.tell(is_up)
+    stores: Foundation
+    world: World
+    runtime: CallRuntime
+    metrics: GatewayMetrics
+    checks: dict[str, Check]
 
 
 @asynccontextmanager
 async def running(settings: Settings) -> AsyncIterator[Running]:
     """Serve while the context is open.
 
-    Raises `BadInput` for settings that cannot serve, `StoreDown`, `MediaAway`, and `OSError`
-    for an address that is taken.
+    Raises `BadInput` for settings that cannot serve, `StoreDown`, and `OSError` for an address
+    that is taken.
     """
     missing = settings.missing_to_serve()
     if missing:
         names = ", ".join(f"CALLGATE_{name.upper()}" for name in missing)
         raise BadInput(f"set {names} first: webhooks cannot be verified without")
-    clock = SystemClock()
     async with AsyncExitStack() as stack:
-        stores = await stack.enter_async_context(open_foundation(settings, clock))
-        await stores.migrate()
-        life = NodeLife(stores.node_id, await stores.nodes.next_epoch(stores.node_id))
-        link = await _open_link(stack, settings, stores)
-        presence, bus = RedisPresence(link), RedisBus(link)
-        await link.start()
-        stack.push_async_callback(link.close)
-        limits = RuntimeLimits()
-        trace = TraceBook(
-            stores.calls, clock, lines_max=limits.trace_lines_max, flush_s=limits.trace_flush_s
-        )
-        late = _LateLink()
-        world = World(
-            calls=stores.calls,
-            tombstones=stores.tombstones,
-            inbox=stores.inbox,
-            read_webhook=read_webhook,
-            directory=stores.directory,
-            presence=presence,
-            bus=bus,
-            media=await open_media(stack, settings, life, late),
-            whatsapp=await open_whatsapp(stack, settings, clock, trace.note),
-            clock=clock,
-            new_id=random_id,
-        )
-        runtime = await stack.enter_async_context(
-            CallRuntime(world, life, RuntimeSettings(timing=_timing(settings)), trace)
-        )
-        late.tell = runtime.media_link_changed
-        yield await _serve(stack, settings, stores, world, runtime)
+        opened = await _open(stack, settings)
+        yield await _serve(stack, settings, opened)
 
 
-async def _open_link(
-    stack: AsyncExitStack, settings: Settings, stores: Foundation
-) -> RedisLink:
-    if settings.redis_url is not None:
-        return RedisLink(settings.redis_url.get_secret_value(), stores.node_id)
-    server = ValkeyServer(settings.redis_directory)
-    await server.start()
-    stack.push_async_callback(server.close)
-    return RedisLink(server.url, stores.node_id)
+async def _open(stack: AsyncExitStack, settings: Settings) -> _Opened:
+    clock = SystemClock()
+    stores = await stack.enter_async_context(open_foundation(settings, clock))
+    await stores.migrate()
+    life = NodeLife(stores.node_id, await stores.nodes.next_epoch(stores.node_id))
+    later, metrics, limits = RuntimeLater(), GatewayMetrics(), RuntimeLimits()
+    shared = await open_shared(stack, settings, life, later)
+    trace = TraceBook(
+        stores.calls, clock, lines_max=limits.trace_lines_max, flush_s=limits.trace_flush_s
+    )
+
+    def on_request(line: TraceLine) -> None:
+        trace.note(line)
+        metrics.note_request(line)
+
+    media = await open_media(stack, settings, life, later.media_link_changed)
+    world = World(
+        calls=stores.calls,
+        tombstones=stores.tombstones,
+        inbox=stores.inbox,
+        read_webhook=read_webhook,
+        directory=stores.directory,
+        presence=shared.presence,
+        bus=shared.bus,
+        media=media,
+        whatsapp=await open_whatsapp(stack, settings, clock, on_request),
+        clock=clock,
+        new_id=random_id,
+    )
+    runtime = await stack.enter_async_context(
+        CallRuntime(world, life, RuntimeSettings(_timing(settings), limits), trace)
+    )
+    later.is_there(runtime, media_up=media.is_connected, redis_up=shared.link.is_up)
+    metrics.watch(
+        Parts(runtime, trace, media, shared.link, shared.bus, shared.nodes, stores.inbox)
+    )
+    _keep_up(stack, settings, stores, clock)
+    return _Opened(stores, world, runtime, metrics, _checks(stores, media, shared.link))
+
+
+def _keep_up(
+    stack: AsyncExitStack, settings: Settings, stores: Foundation, clock: SystemClock
+) -> None:
+    upkeep = Upkeep(
+        {
+            "webhooks, tombstones, traces, keys": stores.purge.run,
+            "sessions": stores.sessions.purge,
+            "log-in tries": stores.login_limit.purge,
+        },
+        clock,
+        every_s=settings.purge_every_s,
+        max_s=_PURGE_MAX_S,
+    )
+    tasks = Tasks(clock)
+    stack.push_async_callback(tasks.close)
+    tasks.keep_running(upkeep.run, name="upkeep")
+
+
+def _checks(stores: Foundation, media: MediaSocketEngine, link: RedisLink) -> dict[str, Check]:
+    """Name what `/readyz` asks: calls need the database and a media worker, not Redis."""
+
+    async def media_works() -> None:
+        if not media.is_connected:
+            raise MediaAway("no media worker is connected")
+
+    async def redis_works() -> None:
+        if not link.is_up:
+            raise ConnectionError("Redis does not answer")
+
+    return {
+        "database": Check(stores.database.ping),
+        "media": Check(media_works),
+        "redis": Check(redis_works, is_needed=False),
+    }
 
 
 def _timing(settings: Settings) -> CallTiming:
@@ -119,17 +160,25 @@ def _timing(settings: Settings) -> CallTiming:
     )
 
 
-async def _serve(
-    stack: AsyncExitStack,
-    settings: Settings,
-    stores: Foundation,
-    world: World,
-    runtime: CallRuntime,
-) -> Running:
-    checks: dict[str, Check] = {"database": stores.database.ping}
+async def _serve(stack: AsyncExitStack, settings: Settings, opened: _Opened) -> Running:
     metrics = HttpMetrics()
-    deps = PublicDeps(
-        desk=runtime.desk,
+    internal_port = await _serve_metrics(stack, settings, opened, metrics)
+    port = await stack.enter_async_context(
+        serving(
+            build_public_app(_deps(settings, opened, metrics)),
+            host=settings.http_host,
+            port=settings.http_port,
+            tls=_tls(settings),
+            grace_s=settings.shutdown_grace_s,
+        )
+    )
+    return Running(port, internal_port)
+
+
+def _deps(settings: Settings, opened: _Opened, metrics: HttpMetrics) -> PublicDeps:
+    stores, world = opened.stores, opened.world
+    return PublicDeps(
+        desk=opened.runtime.desk,
         directory=stores.directory,
         sessions=stores.sessions,
         passwords=stores.passwords,
@@ -139,11 +188,11 @@ async def _serve(
         bus=world.bus,
         inbox=stores.inbox,
         split_delivery=split_delivery,
-        wake_inbox=runtime.wake_inbox,
+        wake_inbox=opened.runtime.wake_inbox,
         webhook_secrets=webhook_secrets(settings),
         clock=world.clock,
         metrics=metrics,
-        checks=checks,
+        checks=opened.checks,
         web_root=WEB_ROOT,
         peers=Peers.of(proxies=settings.trusted_proxies, origins=settings.public_origins),
         limits=HttpLimits(
@@ -154,30 +203,17 @@ async def _serve(
         ice_servers=settings.ice_servers_for_browsers(),
         reattach_s=round(settings.reattach_max_s),
     )
-    internal_port = await _serve_metrics(stack, settings, metrics, checks)
-    port = await stack.enter_async_context(
-        serving(
-            build_public_app(deps),
-            host=settings.http_host,
-            port=settings.http_port,
-            tls=_tls(settings),
-            grace_s=settings.shutdown_grace_s,
-        )
-    )
-    return Running(port, internal_port)
 
 
 async def _serve_metrics(
-    stack: AsyncExitStack,
-    settings: Settings,
-    metrics: HttpMetrics,
-    checks: dict[str, Check],
+    stack: AsyncExitStack, settings: Settings, opened: _Opened, metrics: HttpMetrics
 ) -> int | None:
     if not settings.internal_port:
         return None
+    registries = [metrics.registry, opened.metrics.registry]
     return await stack.enter_async_context(
         serving(
-            build_internal_app([metrics.registry], checks),
+            build_internal_app(registries, opened.checks, measure=opened.metrics.measure),
             host=settings.internal_host,
             port=settings.internal_port,
             grace_s=settings.shutdown_grace_s,

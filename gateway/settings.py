@@ -113,6 +113,8 @@ class Settings(BaseSettings):
     days."""
     trace_kept_s: PositiveFloat = 90 * 24 * 3600.0
     """How long the traces of calls are kept."""
+    purge_every_s: PositiveFloat = 3600.0
+    """Between two clean-ups of worked webhook events, traces, ended sessions and the like."""
 
     whatsapp_graph_url: BaseUrl = "https://graph.facebook.com"
     """Base URL of Meta's Graph API."""

@@ -104,8 +104,16 @@ class Desk(Protocol):
 
 SplitDelivery = Callable[[bytes], Sequence[InboxItem]]
 """Takes a webhook's body apart; never fails."""
-Check = Callable[[], Awaitable[None]]
-"""Returns if a part works; raises `CallgateError`, `OSError` or `TimeoutError` if not."""
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """How to learn whether a part of the gateway works."""
+
+    ask: Callable[[], Awaitable[None]]
+    """Returns if it does; raises `CallgateError`, `OSError` or `TimeoutError` if not."""
+    is_needed: bool = True
+    """Without it this node takes no call. False: calls go on, something else does not."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,11 +1,14 @@
 """The runtime as one thing: made from the ports, started, used through its desk, stopped."""
 
+from collections import Counter
 from types import TracebackType
 from typing import Self
 
 import structlog
 
+from gateway.core.call.call import Outcome, State
 from gateway.core.ids import AccountId
+from gateway.core.whatsapp import Direction
 from gateway.runtime.call_desk import CallDesk
 from gateway.runtime.call_trace import TraceBook
 from gateway.runtime.inbox_work import InboxWork
@@ -119,6 +122,19 @@ class CallRuntime:
     def live_count(self) -> int:
         """Calls driven here now, for the metrics."""
         return len(self._calls.actors())
+
+    @property
+    def leg_count(self) -> int:
+        """Agents' legs on this node now."""
+        return len(self._calls.legs)
+
+    def live_counts(self) -> Counter[tuple[Direction, State]]:
+        """Return the calls driven here now by direction and state."""
+        return Counter((a.call.direction, a.call.state) for a in self._calls.actors())
+
+    def ended_counts(self) -> Counter[tuple[Direction, Outcome]]:
+        """Return the calls that ended here since the start by direction and outcome."""
+        return self._calls.ended
 
     @property
     def crash_count(self) -> int:

@@ -1,13 +1,15 @@
 """All calls that this node drives: who finds them, who is in them, who is told of them."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 import structlog
 
-from gateway.core.call.call import Call, LegStage, State, call_of_leg, legs_of
+from gateway.core.call.call import Call, LegStage, Outcome, State, call_of_leg, legs_of
 from gateway.core.call.commands import Commands
+from gateway.core.call.ending import outcome_of
 from gateway.core.call.events import Event
 from gateway.core.errors import NotOwner, Refused, StoreDown
 from gateway.core.ids import (
@@ -20,7 +22,7 @@ from gateway.core.ids import (
     UserId,
     Wacid,
 )
-from gateway.core.whatsapp import Terminated
+from gateway.core.whatsapp import Direction, Terminated
 from gateway.ports.calls import CallRow, PendingCommand
 from gateway.ports.live import LiveEvent
 from gateway.runtime.agent_legs import SNAPSHOT_AGE_S, AgentLegs
@@ -77,6 +79,8 @@ class LiveCalls:
         self._made_at: dict[LegId, float] = {}
         self._taking_up = asyncio.Lock()
         self._watchers: list[Callable[[AccountId], None]] = []
+        self.ended: Counter[tuple[Direction, Outcome]] = Counter()
+        """What became of the calls that ended here."""
 
     # --- finding -------------------------------------------------------------------------
 
@@ -174,6 +178,7 @@ class LiveCalls:
             inbox_id=inbox_id,
         )
         actor = self._add(stored)
+        self._count_end(call)
         actor.start(ordered)
         self._publish(actor, before=None)
         self._poke(actor)
@@ -251,9 +256,16 @@ class LiveCalls:
             self._made_at[leg.leg_id] = self._world.clock.monotonic()
         if call.wacid is not None and before.wacid is None:
             self._learned(actor, call.wacid)
+        if call.is_ended and not before.is_ended:
+            self._count_end(call)
         self._publish(actor, before)
         if _people_in(call) != _people_in(before):
             self._poke(actor)
+
+    def _count_end(self, call: Call) -> None:
+        outcome = outcome_of(call)
+        if outcome is not None:
+            self.ended[call.direction, outcome] += 1
 
     def _learned(self, actor: CallActor, wacid: Wacid) -> None:
         """Meta's id became known; its end may have come earlier and left a tombstone."""

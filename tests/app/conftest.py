@@ -1,8 +1,9 @@
 """Gateways in this process, as `serve` runs them, each in a private folder."""
 
+import asyncio
 import socket
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -50,6 +51,13 @@ async def gateway(settings: Settings) -> AsyncIterator[Running]:
             yield where
     finally:
         await end_listener(settings.media_socket)
+
+
+async def until(holds: Callable[[], Awaitable[bool]], *, within_s: float = 60.0) -> None:
+    """Wait for what other processes do, which tell nobody."""
+    async with asyncio.timeout(within_s):
+        while not await holds():  # noqa: ASYNC110 - nobody tells
+            await asyncio.sleep(0.05)
 
 
 def free_port() -> int:

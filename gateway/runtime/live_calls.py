@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import structlog
 
-from gateway.core.call.call import Call, LegStage, Outcome, State, call_of_leg, legs_of
+from gateway.core.call.call import Call, LegStage, Outcome, State, call_of_leg
 from gateway.core.call.commands import Commands
 from gateway.core.call.ending import outcome_of
 from gateway.core.call.events import Event
@@ -98,10 +98,7 @@ class LiveCalls:
         if whose is None:
             leg = self.legs.get(leg_id)
             whose = None if leg is None else leg.used_by
-        if whose is not None:
-            return self._actors.get(whose)
-        # After a restart a persistent leg's tag does not tell that a call uses it.
-        return next((a for a in self._actors.values() if leg_id in legs_of(a.call)), None)
+        return None if whose is None else self._actors.get(whose)
 
     def actors(self) -> Sequence[CallActor]:
         """Return all drivers."""
@@ -201,9 +198,17 @@ class LiveCalls:
         if not is_adopted:
             return None
         actor = self._add(stored)
+        self.lend_legs(actor)
         actor.resume(undone, first=first)
         self._poke(actor)
         return actor
+
+    def lend_legs(self, actor: CallActor) -> None:
+        """Note whose the legs of a call are, where no tag in the worker tells it."""
+        agent = actor.call.agent
+        for leg in () if agent is None else (agent.leg, agent.coming):
+            if leg is not None:
+                self.legs.lend(leg.leg_id, actor.call_id)
 
     def _add(self, stored: StoredCall) -> CallActor:
         actor = CallActor(stored, self._parts)

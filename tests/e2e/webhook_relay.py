@@ -4,6 +4,7 @@ import hashlib
 import hmac
 import json
 from collections.abc import Callable
+from io import BytesIO
 from types import TracebackType
 from typing import Any, Self
 
@@ -73,7 +74,7 @@ async def post_webhook(
         "Content-Type": "application/json",
         "X-Hub-Signature-256": signature or sign(stack.app_secret, body),
     }
-    async with http.post(stack.webhook_url, data=body, headers=headers) as answer:
+    async with http.post(stack.webhook_url, data=BytesIO(body), headers=headers) as answer:
         return answer.status
 
 

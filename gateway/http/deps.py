@@ -95,6 +95,7 @@ class Desk(Protocol):
         limit: int = 50,
         direction: Direction | None = None,
         live_only: bool = False,
+        peer: Peer | None = None,
     ) -> CallPage:
         """Return a page of calls, newest first, and the cursor of the next."""
 

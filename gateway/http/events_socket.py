@@ -121,7 +121,7 @@ class EventSockets:
             "snapshot",
             {
                 "at": moment(deps.clock.wall()),
-                "me": me.model_dump(mode="json"),
+                "me": me.model_dump(mode="json", exclude_unset=True),
                 "calls": list(calls),
                 "presence": [
                     {"user_id": one.user_id, "name": one.name, "state": one.state}

@@ -298,13 +298,18 @@ class CallDesk:
         limit: int = 50,
         direction: Direction | None = None,
         live_only: bool = False,
+        peer: Peer | None = None,
     ) -> CallPage:
-        """List calls, newest first; agents see their own. Raises `BadInput`, `StoreDown`."""
+        """List calls, newest first; agents see their own. Raises `BadInput`, `StoreDown`.
+
+        With `peer` only those with the user of this phone number or user id.
+        """
         wanted = CallFilter(
             person.account_id,
             agent_id=person.user_id if person.role is Role.AGENT else None,
             direction=direction,
             live_only=live_only,
+            peer=peer,
         )
         return await self._sight.page(wanted, cursor=cursor, limit=limit)
 

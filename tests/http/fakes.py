@@ -213,8 +213,9 @@ class TinyDesk:
         limit: int = 50,
         direction: Direction | None = None,
         live_only: bool = False,
+        peer: Peer | None = None,
     ) -> CallPage:
-        self._act("page", cursor, limit, direction, live_only)
+        self._act("page", cursor, limit, direction, live_only, peer)
         return CallPage(tuple(self._all(person)[:limit]), None)
 
     async def trace(self, person: Person, call_id: CallId) -> Sequence[TraceLine]:

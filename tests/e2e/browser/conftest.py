@@ -18,6 +18,8 @@ from tests.web.conftest import dist, playwright, write_wav
 
 __all__ = ["dist", "playwright"]
 
+OFFICE_HOST = "office.test"
+"""A name for this machine that browsers do not trust without HTTPS, as one in an office."""
 RING_S = "4"
 """Short, so that a missed call does not take half a minute."""
 
@@ -39,7 +41,11 @@ def humming_wav(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def humming_browser(playwright: Playwright, humming_wav: str) -> AsyncIterator[Browser]:
-    args = [*softphone.ARGS, f"--use-file-for-fake-audio-capture={humming_wav}"]
+    args = [
+        *softphone.ARGS,
+        f"--use-file-for-fake-audio-capture={humming_wav}",
+        f"--host-resolver-rules=MAP {OFFICE_HOST} 127.0.0.1",
+    ]
     browser = await softphone.launch(playwright, args)
     yield browser
     await browser.close()

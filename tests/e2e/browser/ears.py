@@ -96,6 +96,14 @@ async def until_tone(page: Page, hz: float) -> Tone:
     return found
 
 
+async def until_sound(page: Page) -> None:
+    """Wait until the page plays anything."""
+    deadline = time.monotonic() + PATIENCE_S
+    while (await tone(page)).rms < 10 * SILENT_RMS:
+        assert time.monotonic() < deadline, "waited for any sound"
+        await asyncio.sleep(POLL_S)
+
+
 async def until_silent(page: Page) -> None:
     """Wait until the page has played nothing for half a second."""
     deadline = time.monotonic() + PATIENCE_S

@@ -566,7 +566,7 @@ META = MetaFault(138006, "(#138006) no", "next call allowed at noon", fbtrace_id
         (WhatsAppRefused(MetaFault(190, "expired")), 409, "token_invalid"),
         (WhatsAppRefused(MetaFault(100, "bad")), 409, "meta_refused"),
         (WhatsAppRefused(MetaFault(138005, "slow"), retry_after_s=9), 429, "rate_limited"),
-        (WhatsAppRefused(MetaFault(0, "x"), retry_after_s=9), 503, "meta_unclear"),
+        (WhatsAppRefused(MetaFault(0, "x"), retry_after_s=9), 503, "meta_unreachable"),
     ],
 )
 async def test_each_error_has_its_answer(

@@ -1,4 +1,4 @@
-"""What the pages name exists: commands, settings, make verbs, files, tests."""
+"""What the pages name exists: commands, make verbs, files, tests."""
 
 import re
 from collections.abc import Iterator
@@ -9,14 +9,11 @@ from typer.core import TyperGroup
 from typer.main import get_command
 
 from gateway.cli_app import app
-from gateway.settings import Settings
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted(
     [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *ROOT.glob("docs/**/*.md")],
 )
-ELSEWHERE = {"CALLGATE_CONFIG", "CALLGATE_TEST_SEED", "CALLGATE_TEST_SOAK"}
-"""Variables that are no settings: where the settings are, and the tests' own."""
 NOT_TYPED_YET = {"quota"}
 """Commands that stand in `gateway/cli_quota.py` and are not joined to the program yet."""
 
@@ -53,12 +50,6 @@ def test_commands_that_a_page_names_exist(page: str) -> None:
     ]
     unknown = [line for line in named if not is_command(line.split()[1:])]
     assert not unknown
-
-
-def test_settings_that_a_page_names_exist(page: str) -> None:
-    known = {f"CALLGATE_{name.upper()}" for name in Settings.model_fields} | ELSEWHERE
-    named = set(re.findall(r"\bCALLGATE_[A-Z_]*[A-Z]\b", page))
-    assert not {name for name in named - known if name.removesuffix("_FILE") not in known}
 
 
 def test_make_verbs_that_a_page_names_exist(page: str) -> None:

@@ -21,13 +21,13 @@ SUPERVISOR = AGENTS
 
 
 def full_options(**settings: str) -> StackOptions:
-    """Four agents, a supervisor, five customers, and webhooks five times as fast."""
+    """Four agents, a supervisor, five customers; webhooks are fast and Graph has to be."""
     agents = [
         (f"Agent {place}", f"agent{place}@demo.example", Role.AGENT) for place in range(AGENTS)
     ]
     return StackOptions(
         people=[*agents, ("Sari", "sari@demo.example", Role.SUPERVISOR)],
-        settings=settings,
+        settings={"graph_start_call_max_s": "2", "graph_action_max_s": "2"} | settings,
         sandbox={
             "users": [
                 {"user_id": user_id, "wa_id": phone} for user_id, phone in CUSTOMERS.items()

@@ -1,8 +1,12 @@
 """What is counted of the requests to Meta, and that no figure names a call."""
 
 from prometheus_client import generate_latest
+from typing_extensions import override
 
+from gateway.adapters.sql_engine import Database
+from gateway.adapters.sql_inbox import SqlInbox
 from gateway.app_metrics import GatewayMetrics
+from gateway.core.errors import StoreDown
 from gateway.core.ids import CallId
 from gateway.ports import Json
 from gateway.ports.calls import TraceLine
@@ -32,3 +36,18 @@ async def test_requests_to_meta_are_counted_by_action_and_outcome() -> None:
     assert 'callgate_graph_request_seconds_sum{action="connect"} 0.2' in text
     assert CALL not in text
     assert "AbC" not in text
+
+
+class DownInbox(SqlInbox):
+    """An inbox whose database is away."""
+
+    @override
+    async def waiting_count(self) -> int:
+        raise StoreDown("gone")
+
+
+async def test_an_inbox_that_cannot_be_counted_is_shown_as_unknown() -> None:
+    metrics = GatewayMetrics()
+    metrics._inbox = DownInbox(Database("sqlite:////never/opened.db"), lambda: 0.0)
+    await metrics.measure()
+    assert "callgate_inbox_waiting NaN" in generate_latest(metrics.registry).decode()

@@ -167,6 +167,13 @@ describe("a call", () => {
     expect(stateAfter(...connection([], [foreign], supervisor)).lastCall).toBeNull();
   });
 
+  it("takes a later word on how it ended", () => {
+    const failed = callOf({ version: 2, state: "ended", offered_to: [], outcome: "failed" });
+    const missed: CallView = { ...failed, version: 3, outcome: "missed" };
+    expect(stateAfter(...connection([ringing], [failed, missed])).lastCall).toEqual(missed);
+    expect(stateAfter(...connection([ringing], [missed, failed])).lastCall).toEqual(missed);
+  });
+
   it("tells which colleague took what rang here, until it rings here again", () => {
     const dewi = { id: "u2", name: "Dewi" };
     const taken = callOf({ version: 2, state: "connecting", agent: dewi, offered_to: [] });

@@ -183,8 +183,11 @@ function lastCallAfter(
   call: CallView,
 ): CallView | null {
   if (me !== null && isToldAbout(call, held, me.user.id)) return call;
+  if (lastCall?.id !== call.id) return lastCall;
   // It rings here again: nothing became of it yet.
-  return lastCall?.id === call.id && call.state === "ringing" ? null : lastCall;
+  if (call.state === "ringing") return null;
+  // WhatsApp's own word on how it ended may come after the end.
+  return lastCall.state === "ended" ? call : lastCall;
 }
 
 /** Worth a word: the end of my own calls, and what became of those that rang at my desk. */

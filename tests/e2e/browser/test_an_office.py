@@ -8,7 +8,7 @@ import pytest_asyncio
 from playwright.async_api import Browser, Locator, Page, expect
 
 from gateway.demo.check import CUSTOMER_HZ
-from gateway.demo.stack import Stack
+from gateway.demo.stack import CUSTOMER_ID, Stack
 from tests.e2e.browser import ears
 from tests.e2e.browser.desks import (
     ANA,
@@ -80,15 +80,23 @@ async def test_a_call_that_both_decline_is_over_for_the_customer(
     await expect(newest_call(office.sari)).to_contain_text("Declined")
 
 
-async def test_a_caller_who_gives_up_is_a_missed_call(stack: Stack, office: Office) -> None:
+async def test_a_caller_who_gives_up_is_a_missed_call_and_called_back(
+    stack: Stack, office: Office
+) -> None:
     wacid = await customer_calls(stack)
     await expect(softphone.incoming(office.ana)).to_be_visible()
+    await stack.sandbox.wait_for(wacid, "call.pre_accepted")
     await stack.sandbox.hang_up(wacid)
 
     await expect(softphone.incoming(office.ana)).to_have_count(0)
     await expect(office.ana.get_by_role("main")).to_contain_text("Missed call")
     await ears.until_silent(office.ana)
     await expect(newest_call(office.sari)).to_contain_text("Missed")
+
+    await stack.sandbox.behave(CUSTOMER_ID, answers="yes", answer_after_s=0.2)
+    await office.ana.get_by_role("button", name="Call back").click()
+    await softphone.expect_talking(office.ana)
+    await softphone.hang_up(office.ana)
 
 
 def newest_call(page: Page) -> Locator:

@@ -82,7 +82,6 @@ async def one_kill_in_four_calls(stack: Stack, agents: list[HeadlessAgent]) -> N
     for talk in (answered, placed):
         await talk.heard_both_ways()
         talk.agent.ear.forget()
-    lost_before = {talk.wacid: await lost(talk) for talk in (answered, placed)}
 
     await stack.kill_gateway()
     await stack.start_gateway()
@@ -105,7 +104,6 @@ async def one_kill_in_four_calls(stack: Stack, agents: list[HeadlessAgent]) -> N
         report = await talk.report()
         assert report["received"]["max_gap_ms"] < BREAK_S * 1000
         assert report["faults"] == {}
-        assert await lost(talk) - lost_before[talk.wacid] < BREAK_S * 50
 
     await dewi.answer(ringing.call_id)
     await dewi.wait_state(ringing.call_id, "talking")
@@ -121,11 +119,6 @@ async def one_kill_in_four_calls(stack: Stack, agents: list[HeadlessAgent]) -> N
     for talk in (answered, placed, dialling, ringing):
         await check_story(talk)
     await nothing_is_left_to_do(stack)
-
-
-async def lost(talk: Talk) -> int:
-    """Packets that the customer has missed so far."""
-    return int((await talk.report())["received"]["lost"])
 
 
 async def check_story(talk: Talk) -> None:
@@ -206,7 +199,11 @@ async def brought_to_an_end(stack: Stack, agents: Sequence[HeadlessAgent], known
         theirs = (await stack.sandbox.calls())[known:]
         return ours and all(call["state"] == "ended" for call in theirs)
 
-    await eventually(is_over, within_s=60.0)
+    try:
+        await eventually(is_over, within_s=60.0)
+    except TimeoutError:
+        ours = [view for agent in agents for view in agent.calls.values()]
+        pytest.fail(f"never over: {ours} {(await stack.sandbox.calls())[known:]}")
 
 
 async def test_a_webhook_that_was_taken_is_worked_although_the_gateway_is_killed_at_once(

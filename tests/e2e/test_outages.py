@@ -174,7 +174,7 @@ async def test_a_killed_media_worker_ends_its_calls_clearly_and_the_next_call_wo
             assert view["problem"]["code"] == "media_away"
             assert (await over_at_meta(talk))["ended_by"] == "business"
         view = await ringing.ended()
-        assert (view["outcome"], view["problem"]["code"]) == ("failed", "media_away")
+        assert (view["outcome"], view["problem"]["code"]) == ("missed", "media_away")
         assert (await over_at_meta(ringing))["ended_by"] == "business"
         for each in (agent, other, third):
             await each.wait_notice("leg_gone")

@@ -7,6 +7,7 @@ WATCH = """
   const state = { clickedAt: null, heardAt: null, madeAt: null, taps: [], peer: null };
   const now = () => performance.timeOrigin + performance.now();
   let context = null;
+  let isLegRefused = false;
 
   function tap(track) {
     context ??= new AudioContext({ sampleRate: 48000, latencyHint: "interactive" });
@@ -43,6 +44,7 @@ WATCH = """
   const Peer = window.RTCPeerConnection;
   window.RTCPeerConnection = class extends Peer {
     constructor(...options) {
+      if (isLegRefused) throw new Error("no leg before the click");
       super(...options);
       state.madeAt = now();
       state.peer = this;
@@ -55,13 +57,6 @@ WATCH = """
     const { clickedAt, heardAt, madeAt } = state;
     return { clickedAt, heardAt, madeAt };
   };
-  let isLegRefused = false;
-  const load = window.fetch;
-  window.fetch = (address, ...options) =>
-    isLegRefused && String(address).endsWith("/agent-legs")
-      ? Promise.reject(new TypeError("refused until the click"))
-      : load(address, ...options);
-
   /** The leg dies, and none can be made before the click on Answer. */
   window.benchLoseLeg = () => {
     isLegRefused = true;

@@ -32,7 +32,10 @@ def full_options(**settings: str) -> StackOptions:
             "users": [
                 {"user_id": user_id, "wa_id": phone} for user_id, phone in CUSTOMERS.items()
             ],
-            "timings": {"speed": 5, "webhook_retry_delays_s": [0.5, 1, 2, 2, 5, 10, 30]},
+            "timings": {
+                "speed": 5,
+                "webhook_retry_delays_s": [0.5, 1, 2, 2, 2, 2, 2, 5, 10, 30],
+            },
             "limits": {"connected_calls_per_day_max": 100_000, "heard_calls_kept_max": 10},
         },
     )

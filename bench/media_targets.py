@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Protocol
 
 from media import protocol
+from media.protocol_message import Message
 
 START_S = 30.0
 
@@ -163,12 +164,12 @@ async def _connect(
             await asyncio.sleep(0.05)
 
 
-async def _send(writer: asyncio.StreamWriter, message: protocol.Message) -> None:
+async def _send(writer: asyncio.StreamWriter, message: Message) -> None:
     body = message.model_dump_json().encode()
     writer.write(len(body).to_bytes(4, "big") + body)
     await writer.drain()
 
 
-async def _receive(reader: asyncio.StreamReader) -> protocol.Message:
+async def _receive(reader: asyncio.StreamReader) -> Message:
     length = int.from_bytes(await reader.readexactly(4), "big")
     return protocol.FromWorker.validate_json(await reader.readexactly(length))

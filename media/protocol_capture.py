@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from media.capture_format import NAME_PATTERN, StopReason
-from media.protocol import Message
+from media.protocol_message import Message
 
 CaptureId = Annotated[str, Field(pattern=NAME_PATTERN)]
 """The first part of its files' names."""

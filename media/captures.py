@@ -7,7 +7,8 @@ the timing. The rest waits in memory while an ask is unanswered, for `hold_s` at
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Final, assert_never
 
 import structlog
@@ -48,7 +49,7 @@ class Captures:
     ) -> None:
         self._writer = writer
         self.failures = 0
-        """Ticks that ended in a mistake of ours."""
+        """Mistakes of ours that were contained."""
         self._news = CaptureNews(publish)
         self._settings = settings
         self._accounts: dict[str, Account] = {}
@@ -195,13 +196,8 @@ class Captures:
         """Tick until cancelled. `clock` is the one that stamps the packets."""
         while True:
             await asyncio.sleep(self._settings.flush_interval_s)
-            try:
+            with self._contained():
                 self.tick(clock())
-            except Exception:
-                # A mistake of ours costs recorded time, never a call. It is told once.
-                self.failures += 1
-                if self.failures == 1:
-                    log.exception("captures failed")
 
     def tick(self, now: float) -> None:
         """Draw, write and report what is due at monotonic `now`; never blocks."""
@@ -209,7 +205,8 @@ class Captures:
         if self._writer.accepting:
             self._stalled_since = None
             for account in self._accounts.values():
-                self._draw(account, now)
+                with self._contained():
+                    self._draw(account, now)
         else:
             self._wait_for_disk(now)
         self._submit()
@@ -219,6 +216,16 @@ class Captures:
             self._second_began = now
             self._writer.sync(self._owners)
             self._news.written(self._calls.values(), self._accounts.values())
+
+    @contextmanager
+    def _contained(self) -> Iterator[None]:
+        """A mistake of ours costs one account recorded time, and no call. It is told once."""
+        try:
+            yield
+        except Exception:
+            self.failures += 1
+            if self.failures == 1:
+                log.exception("captures failed")
 
     def _submit(self) -> None:
         work, self._work = self._work, []

@@ -84,7 +84,10 @@ class WorkerProcess:
 
 @contextmanager
 def running_worker(*arguments: str) -> Iterator[WorkerProcess]:
-    """A worker bound to 127.0.0.1 unless `arguments` say otherwise; must end cleanly."""
+    """A worker bound to 127.0.0.1 unless `arguments` say otherwise.
+
+    It must not have noted any error, nor end badly unless it was killed before.
+    """
     with tempfile.TemporaryDirectory(prefix="mw-") as name:
         directory = Path(name)
         bind = () if "--bind" in arguments else ("--bind", "127.0.0.1")

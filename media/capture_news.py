@@ -86,7 +86,7 @@ class CaptureNews:
                     WrittenMs(capture_id=call.capture.capture_id, written_ms=call.reported_ms)
                     for call in moved
                 ),
-                budgets=tuple(account.snapshot() for account in accounts),
+                budgets=tuple(account.snapshot() for account in accounts if account.captures),
             )
         )
 

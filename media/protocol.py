@@ -25,7 +25,8 @@ from media.protocol_capture import BudgetSnapshot, CaptureCommand, CaptureEvent,
 from media.protocol_message import FailureCode, Message
 
 PROTOCOL_VERSION = 2
-FRAME_BYTES_MAX = 1 << 20
+FRAME_BYTES_MAX = 1 << 23
+"""A snapshot of all that a worker may hold fits."""
 
 
 class LegKind(StrEnum):

@@ -204,13 +204,14 @@ class WrittenMs(Message):
 
 
 class CaptureWritten(Message):
-    """What the captures that moved have written, once a second, and what budgets hold."""
+    """What the captures that moved have written, once a second, and what their budgets hold."""
 
     type: Literal["capture_written"] = "capture_written"
     seq: int
     at: float
     captures: tuple[WrittenMs, ...]
     budgets: tuple[BudgetSnapshot, ...]
+    """Those that have captures."""
 
 
 class CaptureStopped(Message):

@@ -16,6 +16,7 @@ from media.settings import CaptureSettings, WorkerSettings
 from tests.media.gateway_client import GatewayClient
 from tests.media.raw_peer import RawPeer
 from tests.media.recording import Books, files
+from tests.media.sdp_samples import WHATSAPP_OFFER
 from tests.media.test_calls import join_agent, join_customer
 from tests.media.worker_process import WorkerProcess, running_worker, serving
 
@@ -205,3 +206,46 @@ def test_a_capture_directory_that_is_a_file_is_refused(tmp_path: Path) -> None:
     captures = tmp_path / "captures"
     captures.write_bytes(os.urandom(3))
     assert "cannot be made" in refused_start(tmp_path, captures)
+
+
+def test_a_snapshot_of_a_full_worker_fits_into_one_message() -> None:
+    settings = WorkerSettings(Path(), Path())
+    leg = protocol.LegSnapshot(
+        leg_id="l" * 40,
+        kind=protocol.LegKind.WHATSAPP,
+        tag="t" * 300,
+        epoch=10**9,
+        state=protocol.LegState.CONNECTED,
+        sending=True,
+        attached_to="l" * 40,
+        held=False,
+        muted=False,
+        received_rtp=True,
+        local_sdp=WHATSAPP_OFFER,
+        packets_in=10**9,
+        packets_out=10**9,
+    )
+    capture = recording.CaptureSnapshot(
+        capture_id="c" * 64,
+        budget_id="b" * 128,
+        whatsapp_leg_id="l" * 40,
+        state=recording.CaptureState.RECORDING,
+        segment=999_999,
+        written_ms=10**9,
+        stop_reason=None,
+    )
+    budget = recording.BudgetSnapshot(
+        budget_id="b" * 128,
+        granted_ms=10**9,
+        drawn_ms=10**9,
+        grant_number=10**6,
+        asked=10**6,
+        is_asking=True,
+    )
+    snapshot = protocol.Snapshot(
+        last_seq=10**12,
+        legs=(leg,) * settings.legs_max,
+        captures=(capture,) * settings.legs_max,
+        budgets=(budget,) * settings.capture.budgets_max,
+    )
+    assert len(snapshot.model_dump_json()) < protocol.FRAME_BYTES_MAX

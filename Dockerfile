@@ -21,13 +21,13 @@ COPY media media
 COPY sandbox sandbox
 RUN /opt/build/bin/pip wheel --no-deps --no-build-isolation --wheel-dir /tmp/wheel . \
  && /opt/callgate/bin/pip install --no-cache-dir --no-deps /tmp/wheel/callgate-*.whl \
- && /opt/callgate/bin/pip uninstall --yes pip
+ && /opt/callgate/bin/pip uninstall --yes pip setuptools
 
 FROM debian:bookworm-slim
 RUN apt-get update \
  && apt-get install -y --no-install-recommends ca-certificates python3 tini tzdata \
  && rm -rf /var/lib/apt/lists/* \
- && useradd --system --uid 10001 --home-dir /data --shell /usr/sbin/nologin callgate \
+ && useradd --uid 10001 --no-create-home --home-dir /data --shell /usr/sbin/nologin callgate \
  && install --directory --owner callgate --mode 0700 /data
 COPY --from=build /opt/callgate /opt/callgate
 ENV PATH=/opt/callgate/bin:/usr/bin:/bin \

@@ -7,8 +7,10 @@ from gateway import (
     cli_calls,
     cli_config,
     cli_db,
+    cli_demo,
     cli_doctor,
     cli_health,
+    cli_media,
     cli_quota,
     cli_serve,
     cli_users,
@@ -24,6 +26,8 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.command("serve")(cli_serve.serve)
+app.command("media")(cli_media.media)
+app.command("demo")(cli_demo.demo)
 app.command("doctor")(cli_doctor.doctor)
 app.command("health")(cli_health.health)
 cli_quota.add_account_commands(cli_accounts.app)

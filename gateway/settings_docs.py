@@ -17,7 +17,7 @@ SECTIONS = {
         *("http_", "internal_", "tls_", "trusted_", "public_"),
         *("webhook_", "browser_", "shutdown_"),
     ),
-    "Data": ("data_", "database_", "redis_", "secret_", "inbox_", "trace_"),
+    "Data": ("data_", "database_", "redis_", "secret_", "inbox_", "trace_", "purge_"),
     "WhatsApp": ("whatsapp_", "graph_"),
     "Media": ("media_", "ice_"),
     "Calls": ("ring_", "connect_", "claim_", "leg_", "reattach_"),

@@ -1,4 +1,4 @@
-/** How the last call went, until dismissed or the next one. */
+/** What became of the last call, until dismissed or the next one. */
 
 import { Anchor, CloseButton, Group, Paper, Stack, Text } from "@mantine/core";
 import { useTranslation } from "react-i18next";
@@ -12,27 +12,27 @@ import { talkedMs } from "../calls";
 import { usePhone } from "../context";
 import classes from "./Call.module.css";
 
-export function EndedCall({ call }: { call: CallView }) {
+export function LastCall({ call }: { call: CallView }) {
   const { t } = useTranslation();
   const { line } = usePhone();
-  const talked = talkedMs(call, Date.now());
-  const title =
-    talked === null
-      ? t("call.ended")
-      : t("call.ended_after", { duration: formatDuration(talked) });
+  const title = titleOf(call, t);
   return (
     <Paper component="section" withBorder p="md" className={classes.panel} aria-label={title}>
       <Stack gap="xs">
         <Group justify="space-between" wrap="nowrap">
           <Text fw={650}>{title}</Text>
-          <CloseButton aria-label={t("app.dismiss")} onClick={() => line.dismissLastEnded()} />
+          <CloseButton aria-label={t("app.dismiss")} onClick={() => line.dismissLastCall()} />
         </Group>
-        <Text size="sm">
-          {nameOf(call.peer, t)} · {outcomeText(call.outcome, t)} ·{" "}
-          <Anchor component={Link} to={`/calls/${call.id}`} inherit underline="always">
-            {t("call.open")}
-          </Anchor>
-        </Text>
+        {call.state === "ended" ? (
+          <Text size="sm">
+            {nameOf(call.peer, t)} · {outcomeText(call.outcome, t)} ·{" "}
+            <Anchor component={Link} to={`/calls/${call.id}`} inherit underline="always">
+              {t("call.open")}
+            </Anchor>
+          </Text>
+        ) : (
+          <Text size="sm">{nameOf(call.peer, t)}</Text>
+        )}
         {call.problem && (
           <Problem
             title={outcomeText(call.outcome, t)}
@@ -42,4 +42,11 @@ export function EndedCall({ call }: { call: CallView }) {
       </Stack>
     </Paper>
   );
+}
+
+function titleOf(call: CallView, t: ReturnType<typeof useTranslation>["t"]): string {
+  if (call.state !== "ended") return t("call.taken", { agent: call.agent?.name ?? "" });
+  const talked = talkedMs(call, Date.now());
+  if (talked !== null) return t("call.ended_after", { duration: formatDuration(talked) });
+  return call.outcome === "missed" ? t("call.missed") : t("call.ended");
 }

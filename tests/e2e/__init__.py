@@ -1,0 +1,1 @@
+"""The whole system: real processes, real media, a stand-in for WhatsApp."""

@@ -1,0 +1,93 @@
+"""Stacks of sandbox, gateway and media worker, each in a private folder."""
+
+import sys
+import tempfile
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from gateway.demo.headless_agent import HeadlessAgent
+from gateway.demo.stack import Stack, StackOptions
+from gateway.ports.accounts import Role
+from tests.e2e.talks import CUSTOMERS, end_all_calls
+
+OpenStack = Callable[..., AbstractAsyncContextManager[Stack]]
+AGENTS = 4
+SUPERVISOR = AGENTS
+"""Place of the supervisor among the people."""
+
+
+def full_options(**settings: str) -> StackOptions:
+    """Four agents, a supervisor, five customers, and webhooks five times as fast."""
+    agents = [
+        (f"Agent {place}", f"agent{place}@demo.example", Role.AGENT) for place in range(AGENTS)
+    ]
+    return StackOptions(
+        people=[*agents, ("Sari", "sari@demo.example", Role.SUPERVISOR)],
+        settings=settings,
+        sandbox={
+            "users": [
+                {"user_id": user_id, "wa_id": phone} for user_id, phone in CUSTOMERS.items()
+            ],
+            "timings": {"speed": 5, "webhook_retry_delays_s": [0.5, 1, 2, 2, 5, 10, 30]},
+            "limits": {"connected_calls_per_day_max": 100_000, "heard_calls_kept_max": 10},
+        },
+    )
+
+
+@asynccontextmanager
+async def fresh_stack(options: StackOptions | None = None) -> AsyncIterator[Stack]:
+    """Run a stack of its own; should the test fail, what its parts wrote is shown."""
+    # Not pytest's own folder: its long names do not fit into the path of a Unix socket.
+    with tempfile.TemporaryDirectory(prefix="callgate-test-") as name:
+        folder = Path(name)
+        try:
+            async with Stack(folder, options) as stack:
+                yield stack
+        except BaseException:
+            show_logs(folder)
+            raise
+
+
+def show_logs(folder: Path) -> None:
+    for log in (*folder.glob("*.log"), *folder.glob("data/media/*.log")):
+        sys.stderr.write(f"--- {log.name}\n{log.read_text()[-8000:]}\n")
+
+
+@pytest.fixture
+def open_stack() -> OpenStack:
+    return fresh_stack
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def shared_stack() -> AsyncIterator[tuple[Stack, HeadlessAgent]]:
+    """A stack and its supervisor."""
+    async with fresh_stack(full_options()) as running, running.agent(SUPERVISOR) as boss:
+        yield running, boss
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def stack(
+    shared_stack: tuple[Stack, HeadlessAgent], request: pytest.FixtureRequest
+) -> AsyncIterator[Stack]:
+    """A stack that all tests share, with no call in it."""
+    running, boss = shared_stack
+    failed_before = request.session.testsfailed
+    await running.sandbox.ask("DELETE", "/faults")
+    for user_id in CUSTOMERS:
+        await running.sandbox.behave(user_id, answer_after_s=0.5)
+    yield running
+    if request.session.testsfailed > failed_before:
+        show_logs(running.folder)
+    await end_all_calls(running, boss)
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def agent(stack: Stack) -> AsyncIterator[HeadlessAgent]:
+    """An agent who is ready for calls, and hums 440 Hz."""
+    async with stack.agent() as ready:
+        await ready.go_ready()
+        yield ready

@@ -18,6 +18,7 @@ from tests.media.recording import Books, Kept, files, kept, run_module
 from tests.media.test_calls import join_agent, join_customer
 from tests.media.worker_process import WorkerProcess, running_worker
 from tests.media_capture.audio import encode, ffmpeg_decode, speech
+from tests.media_capture.disk import undisturbed_directory
 
 pytestmark = pytest.mark.e2e
 
@@ -67,17 +68,17 @@ async def connect(
 @pytest.mark.soak
 @pytest.mark.timeout(7200)
 async def test_a_killed_worker_loses_at_most_300_ms_and_nobody_pays_for_it(
-    tmp_path: Path, rounds: Rounds, seed: int
+    rounds: Rounds, seed: int
 ) -> None:
     chance = random.Random(seed)
     phrase = encode(speech(20, 1))
     numbers = {packet: number for number, packet in enumerate(phrase)}
     assert len(numbers) == len(phrase)
-    for turn in range(rounds(quick=3, soak=100)):
-        directory = tmp_path / f"round{turn}"
-        with running_worker("--captures", str(directory)) as worker:
-            calls, gateway = await kill_amid_calls(worker, phrase, numbers, chance)
-        await asyncio.to_thread(check, directory, calls, gateway, chance)
+    for _ in range(rounds(quick=3, soak=100)):
+        with undisturbed_directory() as directory:
+            with running_worker("--captures", str(directory)) as worker:
+                calls, gateway = await kill_amid_calls(worker, phrase, numbers, chance)
+            await asyncio.to_thread(check, directory, calls, gateway, chance)
 
 
 async def kill_amid_calls(

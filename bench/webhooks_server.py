@@ -15,6 +15,7 @@ from aiohttp import web
 
 from bench.webhooks_load import APP_SECRET, NUMBER_ID, PATH
 from gateway import log
+from gateway.adapters.capture_assembly import AssemblyPlaces, CaptureAssembly
 from gateway.adapters.media_engine import MediaSocketEngine, WorkerAddress
 from gateway.adapters.media_process import MediaProcess, WorkerCommand
 from gateway.adapters.system_clock import SystemClock
@@ -113,6 +114,10 @@ async def serve_gateway(folder: Path, graph_url: str) -> None:
             presence=nobody,
             bus=nobody,
             media=engine,
+            minutes=foundation.minutes,
+            budgets=engine.budgets,
+            recordings=foundation.recordings,
+            assembler=CaptureAssembly(AssemblyPlaces(folder, folder)),
             whatsapp=WhatsAppCalls(graph, clock=clock),
             clock=clock,
             new_id=random_id,
@@ -139,6 +144,8 @@ def deps_of(
         presence=world.presence,
         bus=world.bus,
         inbox=foundation.inbox,
+        minutes_now=runtime.quota.picture,
+        quota_books=foundation.quota_books,
         split_delivery=split_delivery,
         wake_inbox=runtime.wake_inbox,
         webhook_secrets=WebhookSecrets(app_secrets=[APP_SECRET], verify_token=VERIFY_TOKEN),

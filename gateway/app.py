@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from gateway.adapters.capture_assembly import AssemblyPlaces, CaptureAssembly
 from gateway.adapters.media_engine import MediaSocketEngine
 from gateway.adapters.redis_link import RedisLink
 from gateway.adapters.system_clock import SystemClock
@@ -20,7 +21,7 @@ from gateway.app_metrics import GatewayMetrics, Parts
 from gateway.app_whatsapp import open_whatsapp, webhook_secrets
 from gateway.core.call.call import CallTiming
 from gateway.core.errors import BadInput, MediaAway
-from gateway.foundation import Foundation, open_foundation
+from gateway.foundation import Foundation, keeper_bounds, open_foundation
 from gateway.http.app import build_internal_app, build_public_app
 from gateway.http.deps import Check, HttpLimits, PublicDeps
 from gateway.http.metrics import HttpMetrics
@@ -98,12 +99,21 @@ async def _open(stack: AsyncExitStack, settings: Settings) -> _Opened:
         presence=shared.presence,
         bus=shared.bus,
         media=media,
+        minutes=stores.minutes,
+        budgets=media.budgets,
+        recordings=stores.recordings,
+        assembler=_assembler(settings),
         whatsapp=await open_whatsapp(stack, settings, clock, on_request),
         clock=clock,
         new_id=random_id,
     )
     runtime = await stack.enter_async_context(
-        CallRuntime(world, life, RuntimeSettings(_timing(settings), limits), trace)
+        CallRuntime(
+            world,
+            life,
+            RuntimeSettings(_timing(settings), limits, keeper_bounds(settings)),
+            trace,
+        )
     )
     later.is_there(runtime, media_up=media.is_connected, redis_up=shared.link.is_up)
     metrics.watch(
@@ -111,6 +121,10 @@ async def _open(stack: AsyncExitStack, settings: Settings) -> _Opened:
     )
     _keep_up(stack, settings, stores, clock)
     return _Opened(stores, world, runtime, metrics, _checks(stores, media, shared.link))
+
+
+def _assembler(settings: Settings) -> CaptureAssembly:
+    return CaptureAssembly(AssemblyPlaces(settings.captures_path, settings.recordings_path))
 
 
 def _keep_up(
@@ -187,6 +201,8 @@ def _deps(settings: Settings, opened: _Opened, metrics: HttpMetrics) -> PublicDe
         presence=world.presence,
         bus=world.bus,
         inbox=stores.inbox,
+        minutes_now=opened.runtime.quota.picture,
+        quota_books=stores.quota_books,
         split_delivery=split_delivery,
         wake_inbox=opened.runtime.wake_inbox,
         webhook_secrets=webhook_secrets(settings),

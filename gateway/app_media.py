@@ -19,7 +19,7 @@ def worker_address(settings: Settings) -> WorkerAddress:
 
 def worker_arguments(settings: Settings) -> tuple[str, ...]:
     """Return the command line of a media worker, without its socket and token."""
-    arguments: list[str] = []
+    arguments = ["--captures", str(settings.captures_path)]
     for address in settings.media_bind:
         arguments += ["--bind", str(address)]
     for address in settings.media_public_addresses:

@@ -23,12 +23,14 @@ from gateway.adapters.sql_purge import Retention, SqlPurge
 from gateway.adapters.sql_quota_books import SqlQuotaBooks
 from gateway.adapters.sql_quota_contracts import SqlContracts
 from gateway.adapters.sql_quota_minutes import SqlMinutes
+from gateway.adapters.sql_recordings import SqlRecordings
 from gateway.adapters.sql_sessions import SessionBounds, SqlSessions
 from gateway.adapters.system_ids import random_id
 from gateway.core.ids import NodeId
 from gateway.core.quota.lease import LeaseTerms
 from gateway.core.quota.plan import PlanBook
 from gateway.ports.clock import Clock
+from gateway.runtime.quota_keeper_budget import KeeperBounds
 from gateway.settings import Settings
 
 
@@ -53,6 +55,7 @@ class Foundation:
     plans: PlanBook
     purge: SqlPurge
     quota_books: SqlQuotaBooks
+    recordings: SqlRecordings
     sessions: SqlSessions
     tombstones: SqlTombstones
 
@@ -117,6 +120,15 @@ def lease_terms(settings: Settings) -> LeaseTerms:
     )
 
 
+def keeper_bounds(settings: Settings) -> KeeperBounds:
+    """Return how long and how often the keeper of recording minutes waits."""
+    return KeeperBounds(
+        store_patience_s=settings.quota_store_patience_s,
+        per_capture_ms=settings.quota_lease_s * 1000,
+        hold_age_max_s=settings.quota_hold_age_max_s,
+    )
+
+
 def prepare_data_directory(path: Path) -> None:
     """Make the data directory, closed to other users of the machine."""
     path.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -163,6 +175,7 @@ def _stores(
             database, Retention(inbox_s=settings.inbox_kept_s, trace_s=settings.trace_kept_s)
         ),
         quota_books=SqlQuotaBooks(database),
+        recordings=SqlRecordings(database),
         sessions=SqlSessions(
             database,
             SessionBounds(

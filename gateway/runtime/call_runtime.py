@@ -16,6 +16,7 @@ from gateway.runtime.live_calls import LiveCalls
 from gateway.runtime.media_news import MediaNews
 from gateway.runtime.notices import Notice, Notices
 from gateway.runtime.presence_board import PresenceBoard
+from gateway.runtime.recording_runtime import RecordingRuntime
 from gateway.runtime.recovery import Recovery
 from gateway.runtime.tasks import Tasks
 from gateway.runtime.world import NodeLife, RuntimeSettings, World
@@ -48,11 +49,22 @@ class CallRuntime:
         self._trace = trace
         self._tasks = Tasks(world.clock)
         self._notices = Notices(world.bus, self._accounts_here)
+        recording = RecordingRuntime(world, life, settings, self._tasks)
+        self.quota = recording.keeper
+        """Accounts' recording minutes as they stand."""
         self._calls = LiveCalls(
-            world, life, limits, tasks=self._tasks, trace=trace, notices=self._notices
+            world,
+            life,
+            limits,
+            tasks=self._tasks,
+            trace=trace,
+            notices=self._notices,
+            recorder=recording.recorder,
+            board=recording.board,
         )
         legs = self._calls.legs
-        self._media = MediaNews(world, self._calls, legs, trace, self._tasks)
+        captures = recording.join(self._calls, trace)
+        self._media = MediaNews(world, self._calls, legs, captures, trace, self._tasks)
         self._board = PresenceBoard(
             world, self._calls, self._tasks, poll_s=limits.presence_poll_s
         )
@@ -76,6 +88,7 @@ class CallRuntime:
             self._media.go_on()
             run(self._inbox.run, name="inbox")
             run(self._board.run, name="presence poll")
+            run(self.quota.run, name="quota keeper")
         except BaseException:
             await self._tasks.close()
             raise

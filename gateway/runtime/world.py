@@ -9,8 +9,11 @@ from gateway.ports.calls import CallStore, TombstoneStore
 from gateway.ports.clock import Clock, NewId
 from gateway.ports.live import LiveBus, Presence
 from gateway.ports.media import MediaEngine
+from gateway.ports.quota import BudgetLine, Minutes
+from gateway.ports.recordings import Assembler, RecordingStore
 from gateway.ports.webhooks import Inbox, ReadWebhook
 from gateway.ports.whatsapp import WhatsAppApi
+from gateway.runtime.quota_keeper_budget import KeeperBounds
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +28,11 @@ class World:
     presence: Presence
     bus: LiveBus
     media: MediaEngine
+    minutes: Minutes
+    budgets: BudgetLine
+    """Of the media worker."""
+    recordings: RecordingStore
+    assembler: Assembler
     whatsapp: WhatsAppApi
     clock: Clock
     new_id: NewId
@@ -65,6 +73,8 @@ class RuntimeLimits:
     """How often presence is looked at while something rings."""
     quality_s: float = 5.0
     """Between two pieces of news about one call's quality."""
+    assemblies_max: int = 2
+    """Recordings made at once, each in a process of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,3 +83,4 @@ class RuntimeSettings:
 
     timing: CallTiming = field(default_factory=CallTiming)
     limits: RuntimeLimits = field(default_factory=RuntimeLimits)
+    keeper: KeeperBounds = field(default_factory=KeeperBounds)

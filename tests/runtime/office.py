@@ -17,8 +17,10 @@ from gateway.runtime.call_runtime import CallRuntime
 from gateway.runtime.call_trace import TraceBook
 from gateway.runtime.call_view import CallView
 from gateway.runtime.world import NodeLife, RuntimeLimits, RuntimeSettings, World
+from tests.core.quota.book import Book
 from tests.runtime.fake_media import FakeWorker
 from tests.runtime.fake_meta import SITI, FakeMeta
+from tests.runtime.fake_recordings import FakeAssembler, FakeRecordings
 from tests.runtime.fakes import (
     NODE,
     FakeBus,
@@ -103,7 +105,10 @@ class Office:
     ) -> None:
         self.clock = VirtualClock()
         self.store = FakeStore(self.clock)
+        self.book = Book()
+        self.recordings = FakeRecordings(self.book)
         self.worker = FakeWorker(self.clock)
+        self.assembler = FakeAssembler(self.worker.disk)
         self.directory = FakeDirectory()
         self.directory.add(ANI, BUDI, CITRA, SUPERVISOR)
         self.presence = FakePresence()
@@ -135,6 +140,10 @@ class Office:
             presence=line(self.presence),
             bus=self.bus,
             media=line(self.worker, "events"),
+            minutes=line(self.book),
+            budgets=line(self.worker.budgets),
+            recordings=line(self.recordings),
+            assembler=line(self.assembler),
             whatsapp=line(self.meta, "clock_offset_s"),
             clock=self.clock,
             new_id=self.new_id,

@@ -260,6 +260,57 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/quota": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Show how the account's recording minutes stand now. */
+        get: operations["quota.read"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/quota/usage": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Show the minutes recorded and returned by day. */
+        get: operations["quota.usage"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/quota/ledger": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List what happened to the minutes, entry by entry, newest first. */
+        get: operations["quota.ledger"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -414,6 +465,7 @@ export interface components {
             outcome: ("completed" | "missed" | "declined" | "rejected" | "unanswered" | "cancelled" | "failed") | null;
             problem: components["schemas"]["ProblemView"] | null;
             quality: components["schemas"]["QualityView"] | null;
+            recording: components["schemas"]["RecordingView"] | null;
         };
         /**
          * Decline
@@ -473,6 +525,41 @@ export interface components {
             credential: string | null;
         };
         JsonValue: unknown;
+        /**
+         * LedgerLine
+         * @description One entry, and what all until then add up to.
+         */
+        LedgerLine: {
+            /** At */
+            at: string;
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "top_up" | "capacity_change" | "expiry" | "settle" | "correction" | "delete" | "purge";
+            /** Amount Ms */
+            amount_ms: number;
+            /** Call Id */
+            call_id: string | null;
+            /** Actor Id */
+            actor_id: string | null;
+            /** Note */
+            note: string;
+            /** Capacity Ms */
+            capacity_ms: number;
+            /** Used Ms */
+            used_ms: number;
+        };
+        /**
+         * LedgerView
+         * @description One page, newest first.
+         */
+        LedgerView: {
+            /** Items */
+            items: components["schemas"]["LedgerLine"][];
+            /** Next Cursor */
+            next_cursor: string | null;
+        };
         /**
          * LegOpened
          * @description Our answer to it.
@@ -733,6 +820,123 @@ export interface components {
             whatsapp: components["schemas"]["LegQualityView"] | null;
         };
         /**
+         * QuotaCapture
+         * @description What one call that is being captured has taken.
+         */
+        QuotaCapture: {
+            /** Call Id */
+            call_id: string;
+            /** Written Ms */
+            written_ms: number;
+            /** Stopped */
+            stopped: boolean;
+        };
+        /**
+         * QuotaMessage
+         * @description How the account's minutes stand: about once a second while something is recorded, and
+         *     on every change. For supervisors and admins.
+         */
+        QuotaMessage: {
+            /** At */
+            at: string;
+            /** Version */
+            version: number;
+            /** Capacity Ms */
+            capacity_ms: number;
+            /** Used Ms */
+            used_ms: number;
+            /** Reserved Ms */
+            reserved_ms: number;
+            /** Free Ms */
+            free_ms: number;
+            /** Overdrawn Ms */
+            overdrawn_ms: number;
+            /** Suspense Ms */
+            suspense_ms: number;
+            /**
+             * Level
+             * @enum {integer}
+             */
+            level: 0 | 80 | 95 | 100;
+            /** Empty At */
+            empty_at: string | null;
+            /** Captures */
+            captures: components["schemas"]["QuotaCapture"][];
+            /** Seq */
+            seq: number;
+            /**
+             * Type
+             * @constant
+             */
+            type: "quota";
+        };
+        /**
+         * QuotaView
+         * @description An account's minutes now: capacity + overdrawn = used + reserved + free.
+         */
+        QuotaView: {
+            /** At */
+            at: string;
+            /** Version */
+            version: number;
+            /** Capacity Ms */
+            capacity_ms: number;
+            /** Used Ms */
+            used_ms: number;
+            /** Reserved Ms */
+            reserved_ms: number;
+            /** Free Ms */
+            free_ms: number;
+            /** Overdrawn Ms */
+            overdrawn_ms: number;
+            /** Suspense Ms */
+            suspense_ms: number;
+            /**
+             * Level
+             * @enum {integer}
+             */
+            level: 0 | 80 | 95 | 100;
+            /** Empty At */
+            empty_at: string | null;
+            /** Captures */
+            captures: components["schemas"]["QuotaCapture"][];
+        };
+        /**
+         * RecordingMessage
+         * @description What a call's recording does now; not a new version of the call.
+         */
+        RecordingMessage: {
+            /** Seq */
+            seq: number;
+            /**
+             * Type
+             * @constant
+             */
+            type: "recording";
+            /** Call Id */
+            call_id: string;
+            recording: components["schemas"]["RecordingView"] | null;
+        };
+        /**
+         * RecordingView
+         * @description The recording of a call whose account wants one.
+         */
+        RecordingView: {
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "holding" | "ready" | "refused" | "capturing" | "recording" | "paused" | "stopped" | "ended" | "failed" | "kept" | "empty";
+            /** Reason */
+            reason: string | null;
+            /** Written Ms */
+            written_ms: number | null;
+            /** Ends At */
+            ends_at: string | null;
+            /** Duration Ms */
+            duration_ms: number | null;
+        };
+        /**
          * RtcView
          * @description What a browser's peer connection is made with.
          */
@@ -791,6 +995,26 @@ export interface components {
             presence: components["schemas"]["PresenceView"][];
         };
         /**
+         * ThresholdMessage
+         * @description Use of the minutes has risen to a threshold; once per crossing. For the same people.
+         */
+        ThresholdMessage: {
+            /** Seq */
+            seq: number;
+            /**
+             * Type
+             * @constant
+             */
+            type: "quota_threshold";
+            /**
+             * Threshold
+             * @enum {integer}
+             */
+            threshold: 80 | 95 | 100;
+            /** At */
+            at: string;
+        };
+        /**
          * TraceLineView
          * @description One line of a call's trace.
          */
@@ -815,6 +1039,43 @@ export interface components {
         TraceView: {
             /** Lines */
             lines: components["schemas"]["TraceLineView"][];
+        };
+        /**
+         * UsageDay
+         * @description What one day did to the minutes in use.
+         */
+        UsageDay: {
+            /**
+             * Day
+             * Format: date
+             */
+            day: string;
+            /** Recorded Ms */
+            recorded_ms: number;
+            /** Returned Ms */
+            returned_ms: number;
+            /** Calls */
+            calls: number;
+        };
+        /**
+         * UsageView
+         * @description Days on which something happened, oldest first.
+         */
+        UsageView: {
+            /** Timezone */
+            timezone: string;
+            /**
+             * Since
+             * Format: date
+             */
+            since: string;
+            /**
+             * Until
+             * Format: date
+             */
+            until: string;
+            /** Days */
+            days: components["schemas"]["UsageDay"][];
         };
     };
     responses: never;
@@ -2257,6 +2518,180 @@ export interface operations {
             };
             /** @description Unsupported Media Type */
             415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    "quota.read": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["QuotaView"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    "quota.usage": {
+        parameters: {
+            query?: {
+                until?: string;
+                days?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UsageView"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    "quota.ledger": {
+        parameters: {
+            query?: {
+                cursor?: string;
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LedgerView"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -21,5 +21,8 @@ def test_the_worker_gets_what_the_settings_say(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_defaults_are_the_worker_s_own() -> None:
+    settings = load()
     where = ["--socket", "worker.sock", "--token-file", "worker.token"]
-    assert parse_arguments([*where, *worker_arguments(load())]) == parse_arguments(where)
+    captures = ["--captures", str(settings.captures_path)]
+    started = parse_arguments([*where, *worker_arguments(settings)])
+    assert started == parse_arguments([*where, *captures])

@@ -15,8 +15,8 @@ MODEL = ROOT / "gateway" / "settings.py"
 ONLY_LOOKING = {"settings.py", "settings_docs.py"}
 """Besides these the doctor looks at settings without being ruled by them."""
 
-# Read by what fetches and meters recordings, which is not joined to the calls yet.
-FOR_RECORDINGS = {"whatsapp_media_hosts", "quota_store_patience_s", "quota_hold_age_max_s"}
+# Read by what fetches official recordings, which is not joined to the calls yet.
+FOR_RECORDINGS = {"whatsapp_media_hosts"}
 
 
 def attributes(tree: ast.AST) -> set[str]:

@@ -77,7 +77,7 @@ async def one_kill_in_four_calls(stack: Stack, agents: list[HeadlessAgent]) -> N
     for name in ("statuses.RINGING", "calls.connect"):
         fault = {"kind": "webhook_delay", "match": name, "seconds": 3}
         await stack.sandbox.ask("POST", "/faults", fault)
-    dialling = await dial(stack, citra, THIRD, answer_after_s=10)
+    dialling = await dial(stack, citra, THIRD, answer_after_s=300)
     assert (await citra.read(dialling.call_id))["state"] == "dialling"
     ringing = await ring(stack, dewi, FOURTH)
     for talk in (answered, placed):
@@ -110,6 +110,8 @@ async def one_kill_in_four_calls(stack: Stack, agents: list[HeadlessAgent]) -> N
 
     await dewi.answer(ringing.call_id)
     await dewi.wait_state(ringing.call_id, "talking")
+    await citra.wait_state(dialling.call_id, "remote_ringing")
+    await stack.sandbox.ask("POST", f"/calls/{dialling.wacid}/answer")
     await citra.wait_state(dialling.call_id, "talking")
     for talk in (ringing, dialling):
         await talk.heard_both_ways()

@@ -17,6 +17,7 @@ from gateway.cli_terminal import say, show
 from gateway.core.errors import BadInput
 from gateway.demo.certificate import addresses_here, make_certificate
 from gateway.demo.check import CallFacts, check_calls
+from gateway.demo.check_minutes import MinutesFacts, check_minutes
 from gateway.demo.processes import ChildFailed
 from gateway.demo.stack import Stack, StackOptions, forget_own_settings
 
@@ -26,7 +27,7 @@ HTTP_PORT, SANDBOX_PORT = 8080, 8090
 def demo(
     check: Annotated[
         bool,
-        typer.Option("--check", help="Make one call each way without a person, and report."),
+        typer.Option("--check", help="Make calls without a person, and report."),
     ] = False,
     lan: Annotated[
         bool,
@@ -78,6 +79,7 @@ async def _show(folder: Path, options: StackOptions) -> None:
         loop.add_signal_handler(number, stop.set)
     say("starting …")
     async with Stack(folder, options) as stack:
+        await stack.sell_minutes()
         _introduce(stack, options)
         stopping = asyncio.ensure_future(stop.wait())
         ended = asyncio.ensure_future(stack.gateway_ended())
@@ -116,12 +118,15 @@ def _introduce(stack: Stack, options: StackOptions) -> None:
 async def _check(folder: Path) -> None:
     async with Stack(folder) as stack:
         facts = await check_calls(stack)
+        minutes = await check_minutes(stack)
         log = stack.gateway_log.read_text()
     _report(facts)
-    held = all(not each.faults for each in facts)
+    _report_minutes(minutes)
+    held = not minutes.faults and all(not each.faults for each in facts)
     if not held:
         typer.echo(log, err=True)
-    say(json.dumps({"held": held, "calls": [asdict(each) for each in facts]}))
+    calls = [asdict(each) for each in facts]
+    say(json.dumps({"held": held, "calls": calls, "minutes": asdict(minutes)}))
     if not held:
         raise typer.Exit(1)
 
@@ -149,6 +154,22 @@ def _report(facts: Sequence[CallFacts]) -> None:
     for each in facts:
         for fault in each.faults:
             say(f"{each.name}: {fault}")
+
+
+def _report_minutes(facts: MinutesFacts) -> None:
+    say("")
+    show(
+        ("", "the minutes run out"),
+        [
+            ("left to record", f"{facts.left_ms / 1000:.3f} s"),
+            ("recorded and charged", f"{facts.charged_ms / 1000:.3f} s"),
+            ("the file plays", f"{facts.played_ms / 1000:.3f} s"),
+            ("the call lasted", f"{facts.talked_ms / 1000:.1f} s"),
+            ("result", "failed" if facts.faults else "held"),
+        ],
+    )
+    for fault in facts.faults:
+        say(f"the minutes run out: {fault}")
 
 
 def _ms(value: float | None) -> str:

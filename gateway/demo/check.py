@@ -18,9 +18,11 @@ SILENT_DBFS = -96.0
 TALK_S = 4.0
 _LEVEL_OFF_MAX_DB = 3.0
 _HZ_OFF_MAX = 15.0
-_PATIENCE_S = 30.0
+PATIENCE_S = 30.0
 # Where a busy machine holds this process up, the gateway bridges the silence and numbers it.
 _LOSS_MAX = 0.1
+BROKEN_OFF = (AgentError, SandboxRefused, TimeoutError, ConnectionError, KeyError)
+"""What breaks a call of the check off, and is reported instead of raised."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,29 +72,29 @@ async def _guarded(
 ) -> CallFacts:
     try:
         return await talk(agent, sandbox)
-    except (AgentError, SandboxRefused, TimeoutError, ConnectionError, KeyError) as error:
+    except BROKEN_OFF as error:
         return CallFacts(name, faults=(f"{type(error).__name__}: {error}",))
 
 
 async def _inbound(agent: HeadlessAgent, sandbox: SandboxControl) -> CallFacts:
     agent.ear.forget()
     wanted_at = time.monotonic()
-    wacid = (await sandbox.call_business(CUSTOMER_ID, says=_tone()))["wacid"]
+    wacid = (await sandbox.call_business(CUSTOMER_ID, says=customer_tone()))["wacid"]
     ringing = await agent.wait_for(
         lambda call: call["state"] == "ringing" and call["direction"] == "inbound",
-        within_s=_PATIENCE_S,
+        within_s=PATIENCE_S,
     )
     rang_at = time.monotonic()
     await agent.answer(ringing["id"])
     agent_hears_ms = await _until_heard(agent, rang_at)
-    await agent.wait_state(ringing["id"], "talking", within_s=_PATIENCE_S)
-    picked_up = await sandbox.wait_for(wacid, "call.accepted", timeout_s=_PATIENCE_S)
+    await agent.wait_state(ringing["id"], "talking", within_s=PATIENCE_S)
+    picked_up = await sandbox.wait_for(wacid, "call.accepted", timeout_s=PATIENCE_S)
     # The sandbox counts from the user's first wish, we from ours: a request's way apart.
     pick_up_ms = at_ms(picked_up, "call.accepted") - (rang_at - wanted_at) * 1000
     await asyncio.sleep(TALK_S)
     tone = agent.ear.tone(1.0)
     await sandbox.hang_up(wacid)
-    ended = await agent.wait_state(ringing["id"], "ended", within_s=_PATIENCE_S)
+    ended = await agent.wait_state(ringing["id"], "ended", within_s=PATIENCE_S)
     return await _facts(
         "user calls us",
         sandbox,
@@ -107,22 +109,22 @@ async def _inbound(agent: HeadlessAgent, sandbox: SandboxControl) -> CallFacts:
 
 
 async def _outbound(agent: HeadlessAgent, sandbox: SandboxControl) -> CallFacts:
-    await sandbox.behave(CUSTOMER_ID, answers="yes", answer_after_s=1.0, says=_tone())
+    await sandbox.behave(CUSTOMER_ID, answers="yes", answer_after_s=1.0, says=customer_tone())
     calls_before = len(await sandbox.calls())
     agent.ear.forget()
     dialled_at = time.monotonic()
     call = await agent.dial(f"+{CUSTOMER_PHONE}")
-    await agent.wait_state(call["id"], "remote_ringing", within_s=_PATIENCE_S)
+    await agent.wait_state(call["id"], "remote_ringing", within_s=PATIENCE_S)
     rang_at = time.monotonic()
-    await agent.wait_state(call["id"], "talking", within_s=_PATIENCE_S)
+    await agent.wait_state(call["id"], "talking", within_s=PATIENCE_S)
     talking_at = time.monotonic()
     wacid = (await sandbox.calls(count=calls_before + 1))[-1]["wacid"]
-    report = await sandbox.wait_for(wacid, "call.accepted", timeout_s=_PATIENCE_S)
+    report = await sandbox.wait_for(wacid, "call.accepted", timeout_s=PATIENCE_S)
     agent_hears_ms = await _until_heard(agent, talking_at)
     await asyncio.sleep(TALK_S)
     tone = agent.ear.tone(1.0)
     await agent.hang_up(call["id"])
-    ended = await agent.wait_state(call["id"], "ended", within_s=_PATIENCE_S)
+    ended = await agent.wait_state(call["id"], "ended", within_s=PATIENCE_S)
     since_dialled_ms = (talking_at - dialled_at) * 1000
     return await _facts(
         "we call the user",
@@ -138,7 +140,7 @@ async def _outbound(agent: HeadlessAgent, sandbox: SandboxControl) -> CallFacts:
 
 
 async def _until_heard(agent: HeadlessAgent, since: float) -> float:
-    await agent.hears(CUSTOMER_HZ, within_s=_PATIENCE_S)
+    await agent.hears(CUSTOMER_HZ, within_s=PATIENCE_S)
     return (time.monotonic() - since) * 1000
 
 
@@ -149,7 +151,7 @@ async def _facts(
     ended: View,
     **measured: Any,  # noqa: ANN401 - the fields of CallFacts that only the agent's side knows
 ) -> CallFacts:
-    report = await sandbox.wait_for(wacid, "call.ended", timeout_s=_PATIENCE_S)
+    report = await sandbox.wait_for(wacid, "call.ended", timeout_s=PATIENCE_S)
     accepted_ms = at_ms(report, "call.accepted")
     first_ms = report["heard"]["first_packet_at_ms"]
     heard = await sandbox.heard(wacid, from_s=1.0)
@@ -194,7 +196,8 @@ def _faults(facts: CallFacts, report: Report, ended: View) -> list[str]:
     return [fault for fault, is_well in held.items() if not is_well]
 
 
-def _tone() -> dict[str, object]:
+def customer_tone() -> dict[str, object]:
+    """Return the voice of the check's customer."""
     return {"kind": "tone", "frequency_hz": CUSTOMER_HZ, "level_dbfs": CUSTOMER_DBFS}
 
 

@@ -16,6 +16,7 @@ from typing import Self
 from gateway.adapters.system_clock import SystemClock
 from gateway.core.ids import PhoneNumberId
 from gateway.demo.headless_agent import HeadlessAgent
+from gateway.demo.minutes import OWNED_MS, sell_minutes
 from gateway.demo.processes import Child, end_listener
 from gateway.demo.sandbox_control import SandboxControl
 from gateway.foundation import open_foundation
@@ -152,6 +153,16 @@ class Stack:
         """Return a headless agent who is the person at `place`; enter it to sign in."""
         person = self.people[place]
         return HeadlessAgent(self.gateway_url, person.email, person.password, tone_hz=tone_hz)
+
+    async def sell_minutes(self, *, leave_ms: int = OWNED_MS) -> None:
+        """Have the account record all its calls, with so much time left."""
+        await sell_minutes(self._settings(), CID, leave_ms=leave_ms)
+
+    def recording_of(self, call_id: str) -> Path:
+        """Return the file of a call's recording. Raises `KeyError` if there is none."""
+        for path in self._settings().recordings_path.rglob(f"{call_id}.ogg"):
+            return path
+        raise KeyError(f"no recording of {call_id}")
 
     async def start_gateway(self) -> None:
         """Start the gateway, on the port it had before if it ran before."""

@@ -7,23 +7,14 @@ import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from gateway.adapters.system_clock import SystemClock
-from gateway.core.ids import CallId
-from gateway.core.quota import charge
-from gateway.core.quota.charge import Stamp
-from gateway.core.quota.contract import SubscriptionTerm
-from gateway.core.quota.plan import MS_PER_MINUTE
-from gateway.core.recording.policy import Records
 from gateway.demo.headless_agent import HeadlessAgent
-from gateway.demo.stack import CID, Stack
-from gateway.foundation import open_foundation
-from gateway.settings import load
+from gateway.demo.minutes import OWNED_MS
+from gateway.demo.stack import Stack
 from tests.e2e.conftest import SUPERVISOR, OpenStack, full_options
 from tests.e2e.talks import (
     PATIENCE_S,
@@ -38,8 +29,6 @@ from tests.media_capture.audio import ffmpeg_decode
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 
 FRAME_MS = 20
-FREE_MS = 400 * MS_PER_MINUTE
-"""Five users of a plan with 80 minutes each."""
 
 
 @dataclass
@@ -84,8 +73,7 @@ class Recorded:
         await eventually(is_written)
 
     def files(self, call_id: str) -> Path:
-        (path,) = (self.stack.folder / "data" / "recordings").rglob(f"{call_id}.ogg")
-        return path
+        return self.stack.recording_of(call_id)
 
     def captures_left(self) -> list[Path]:
         return list((self.stack.folder / "data" / "media" / "captures").glob("*"))
@@ -98,28 +86,10 @@ class Recorded:
             return row
 
 
-async def prepare(stack: Stack, leave_ms: int) -> None:
-    """Let the account record everything, with so much left of what it owns."""
-    settings = load(data_dir=stack.folder / "data")
-
-    async with open_foundation(settings, SystemClock()) as stores:
-        account = await stores.accounts.account(CID)
-        now = SystemClock().wall()
-        term = SubscriptionTerm("plan", "sales-suite-plus", 5, now - 60, _far_ahead())
-        await stores.contracts.subscribe(account.account_id, term, stamp=Stamp(now))
-        used = charge.Recorded(FREE_MS - leave_ms)
-        await stores.minutes.settle(CallId("earlier"), account.account_id, used, Stamp(now))
-        await stores.accounts.set_records(account.account_id, Records.BOTH)
-
-
-def _far_ahead() -> date:
-    return date.today() + timedelta(days=300)  # noqa: DTZ011 (any day far ahead)
-
-
 @asynccontextmanager
 async def recording(open_stack: OpenStack, leave_ms: int) -> AsyncIterator[Recorded]:
     async with open_stack(full_options()) as stack:
-        await prepare(stack, leave_ms)
+        await stack.sell_minutes(leave_ms=leave_ms)
         async with stack.agent(SUPERVISOR) as boss, stack.agent() as agent:
             await agent.go_ready()
             yield Recorded(stack, boss, agent, leave_ms)
@@ -138,7 +108,7 @@ async def test_calls_in_both_directions_are_recorded_charged_and_decode(
         kept = [await room.kept(talk.call_id) for talk in talks]
         quota = await room.settled()
         total_ms = sum(each["duration_ms"] for each in kept)
-        assert quota["used_ms"] == FREE_MS - room.leave_ms + total_ms
+        assert quota["used_ms"] == OWNED_MS - room.leave_ms + total_ms
         for talk, each in zip(talks, kept, strict=True):
             sound = await asyncio.to_thread(ffmpeg_decode, room.files(talk.call_id))
             assert sound.shape == (each["duration_ms"] * 48, 2)
@@ -172,7 +142,7 @@ async def test_the_recording_stops_when_the_minutes_are_used_up_and_the_call_goe
         kept = await room.kept(talk.call_id)
         assert abs(kept["duration_ms"] - 12_000) <= FRAME_MS
         quota = await room.settled()
-        assert (quota["used_ms"], quota["overdrawn_ms"]) == (FREE_MS, 0)
+        assert (quota["used_ms"], quota["overdrawn_ms"]) == (OWNED_MS, 0)
         row = room.row(talk.call_id)
         assert row["duration_ms"] == kept["duration_ms"]
 
@@ -207,7 +177,7 @@ async def test_a_recording_goes_on_while_the_gateway_is_killed_and_started_again
         kept = await room.kept(talk.call_id)
         quota = await room.settled()
         assert kept["duration_ms"] >= 6_000
-        assert quota["used_ms"] == FREE_MS - room.leave_ms + kept["duration_ms"]
+        assert quota["used_ms"] == OWNED_MS - room.leave_ms + kept["duration_ms"]
         assert room.captures_left() == []
 
 
@@ -228,7 +198,7 @@ async def test_a_killed_worker_leaves_a_recording_and_no_minute_reserved(
         kept = await room.kept(talk.call_id)
         quota = await room.settled()
         assert kept["duration_ms"] >= 3_000
-        assert quota["used_ms"] == FREE_MS - room.leave_ms + kept["duration_ms"]
+        assert quota["used_ms"] == OWNED_MS - room.leave_ms + kept["duration_ms"]
         assert quota["suspense_ms"] == 0
         sound = await asyncio.to_thread(ffmpeg_decode, room.files(talk.call_id))
         assert len(sound) == kept["duration_ms"] * 48

@@ -6,7 +6,7 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install web demo demo-check test check fmt soak bench services clean
+.PHONY: help install web demo demo-check test check fmt soak simulate bench services clean
 
 help:
 	@echo "make demo        run everything on this machine, with a stand-in for WhatsApp"
@@ -15,6 +15,7 @@ help:
 	@echo "make check       formatting, lint, types, layers (Python and TypeScript)"
 	@echo "make fmt         format everything"
 	@echo "make soak        crash, race and load tests with their full rounds; writes docs/measured.md"
+	@echo "make simulate    trouble with recording minutes on a virtual clock; SEED=N plays one again"
 	@echo "make bench       measure speed and memory (ARGS=--quick for a first look)"
 
 $(STAMP): requirements/dev.txt pyproject.toml
@@ -63,6 +64,9 @@ test: services install web check
 
 soak: services install web
 	./tools/with-node $(VENV) $(BIN)/python -m tests.soak $(ARGS)
+
+simulate: install
+	$(BIN)/python -m tests.simulator $(if $(SEED),--seed $(SEED)) --story $(ARGS)
 
 bench: services install web
 	$(BIN)/python -m bench $(ARGS)

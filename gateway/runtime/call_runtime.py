@@ -50,6 +50,7 @@ class CallRuntime:
         self._tasks = Tasks(world.clock)
         self._notices = Notices(world.bus, self._accounts_here)
         recording = RecordingRuntime(world, life, settings, self._tasks)
+        self._ears = recording.ears
         self.quota = recording.keeper
         """Accounts' recording minutes as they stand."""
         self._calls = LiveCalls(
@@ -89,6 +90,7 @@ class CallRuntime:
             run(self._inbox.run, name="inbox")
             run(self._board.run, name="presence poll")
             run(self.quota.run, name="quota keeper")
+            run(self._ears.run, name="quota ears")
         except BaseException:
             await self._tasks.close()
             raise

@@ -13,7 +13,7 @@ from gateway.core.errors import MediaAway, MediaError, StoreDown
 from gateway.core.ids import AccountId, CallId
 from gateway.core.quota.charge import Recorded, Stamp
 from gateway.core.quota.lease import Budget, BudgetId, BudgetState, Refusal, WorkerId
-from gateway.core.quota.live import LiveQuota
+from gateway.core.quota.live import LiveBudget, LiveQuota
 from gateway.ports.clock import Clock, NewId
 from gateway.ports.quota import (
     BudgetLine,
@@ -230,9 +230,13 @@ class QuotaKeeper:
 
     # --- telling -----------------------------------------------------------------------------
 
-    def hear(self, account_id: AccountId, drawn: Mapping[BudgetId, int]) -> None:
-        """Another node's picture: what was written from its budgets."""
-        self._pictures.hear(account_id, drawn)
+    def hear(self, account_id: AccountId, told: Mapping[BudgetId, LiveBudget]) -> None:
+        """Another node tells what was written from its budgets."""
+        self._pictures.hear(account_id, told)
+
+    def accounts(self) -> frozenset[AccountId]:
+        """Return the accounts that have a budget here."""
+        return frozenset(tender.held.account_id for tender in self._tenders.values())
 
     def balance_changed(self, account_id: AccountId) -> None:
         """Somebody else changed the account's minutes (top-up, deletion, another node)."""
@@ -255,7 +259,7 @@ class QuotaKeeper:
     async def tick(self, *, is_full: bool) -> None:
         """One round: what has changed, and if `is_full` all that captures."""
         if is_full:
-            self._changed |= {tender.held.account_id for tender in self._tenders.values()}
+            self._changed |= self.accounts()
         changed, self._changed = self._changed, set()
         try:
             while changed:

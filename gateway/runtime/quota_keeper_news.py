@@ -4,19 +4,21 @@ from collections.abc import Callable, Mapping, Sequence
 
 from typing_extensions import override
 
-from gateway.core.ids import AccountId
+from gateway.core.ids import AccountId, NodeId
 from gateway.core.quota.balance import cross
 from gateway.core.quota.lease import BudgetId
-from gateway.core.quota.live import AccountMinutes, LiveCapture, LiveQuota, live_quota
+from gateway.core.quota.live import AccountMinutes, LiveBudget, LiveQuota, live_quota
 from gateway.ports import Json
 from gateway.ports.clock import Clock
 from gateway.ports.live import LiveBus, LiveEvent
 from gateway.ports.quota import Minutes, QuotaNews
 from gateway.runtime.call_view import moment
 from gateway.runtime.quota_keeper_budget import HeldBudget
-from gateway.runtime.quota_view import body_of
+from gateway.runtime.quota_view import BUDGETS, Told, body_of
 
 HELD_ACCOUNTS_MAX = 10_000
+HEARD_FRESH_S = 5.0
+"""Nodes tell once a second; one that is silent for longer may be gone."""
 
 
 class Pictures:
@@ -26,15 +28,17 @@ class Pictures:
         self._minutes = minutes
         self._news = news
         self._clock = clock
-        self._heard: dict[AccountId, dict[BudgetId, int]] = {}
+        self._heard: dict[AccountId, dict[BudgetId, tuple[LiveBudget, float]]] = {}
 
-    def hear(self, account_id: AccountId, drawn: Mapping[BudgetId, int]) -> None:
-        """Another node tells what was written from its budgets (totals: the higher counts)."""
+    def hear(self, account_id: AccountId, told: Mapping[BudgetId, LiveBudget]) -> None:
+        """Another node tells of its budgets (totals only grow: the higher is the newer)."""
         if len(self._heard) >= HELD_ACCOUNTS_MAX and account_id not in self._heard:
             return
         known = self._heard.setdefault(account_id, {})
-        for budget_id, total in drawn.items():
-            known[budget_id] = max(known.get(budget_id, 0), total)
+        for budget_id, budget in told.items():
+            before = known.get(budget_id)
+            if before is None or budget.drawn_ms >= before[0].drawn_ms:
+                known[budget_id] = budget, self._clock.monotonic()
 
     async def draw(self, account_id: AccountId, held: Sequence[HeldBudget]) -> LiveQuota:
         """Return the account's picture. Raises `StoreDown`."""
@@ -59,24 +63,29 @@ class Pictures:
     ) -> tuple[AccountMinutes, LiveQuota]:
         now = self._clock.wall()
         minutes = await self._minutes.view(account_id, now=now)
-        drawn = {each.budget_id: each.drawn_ms for each in held}
-        captures: list[LiveCapture] = []
-        for each in held:
-            captures += each.live_captures()
+        own = {
+            each.budget_id: LiveBudget(each.drawn_ms, tuple(each.live_captures()))
+            for each in held
+        }
         heard = self._forget_closed(minutes)
-        return minutes, live_quota(minutes, captures, drawn, heard, now)
+        return minutes, live_quota(minutes, own, heard, now)
 
-    def _forget_closed(self, minutes: AccountMinutes) -> Mapping[BudgetId, int]:
+    def _forget_closed(self, minutes: AccountMinutes) -> Mapping[BudgetId, LiveBudget]:
         known = self._heard.get(minutes.account_id)
         if known is None:
             return {}
         alive = {budget.budget_id for budget in minutes.budgets}
-        kept = {budget_id: total for budget_id, total in known.items() if budget_id in alive}
+        kept = {budget_id: each for budget_id, each in known.items() if budget_id in alive}
         if kept:
             self._heard[minutes.account_id] = kept
         else:
             del self._heard[minutes.account_id]
-        return kept
+        fresh_after = self._clock.monotonic() - HEARD_FRESH_S
+        return {
+            # What was written stays written; what a silent node captures nobody knows.
+            budget_id: budget if at >= fresh_after else LiveBudget(budget.drawn_ms)
+            for budget_id, (budget, at) in kept.items()
+        }
 
 
 class BusQuotaNews(QuotaNews):
@@ -85,17 +94,25 @@ class BusQuotaNews(QuotaNews):
     def __init__(
         self,
         bus: LiveBus,
+        node_id: NodeId,
         wall: Callable[[], float],
         watch: Callable[[LiveQuota], None] | None = None,
     ) -> None:
         """`wall` gives seconds since the epoch; `watch` sees each picture besides."""
         self._watch = watch
+        self._node_id = node_id
         self._bus = bus
         self._wall = wall
 
     @override
     def picture(self, quota: LiveQuota) -> None:
         self._publish(quota.account_id, "quota", body_of(quota))
+        if quota.own:
+            # For the other nodes alone: nobody is its audience.
+            body = Told.of(quota, self._node_id).model_dump(mode="json")
+            self._bus.publish(
+                LiveEvent(quota.account_id, BUDGETS, body, audience=(), is_personal=True)
+            )
         if self._watch is not None:
             self._watch(quota)
 

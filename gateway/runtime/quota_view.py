@@ -1,6 +1,10 @@
 """An account's minutes as browsers see them: exactly the fields of the REST contract."""
 
-from gateway.core.quota.live import LiveQuota
+from pydantic import BaseModel
+
+from gateway.core.ids import CallId, NodeId
+from gateway.core.quota.lease import BudgetId
+from gateway.core.quota.live import LiveBudget, LiveCapture, LiveQuota
 from gateway.ports import Json
 from gateway.runtime.call_view import moment
 
@@ -28,3 +32,55 @@ def body_of(quota: LiveQuota) -> dict[str, Json]:
             for capture in quota.captures
         ],
     }
+
+
+BUDGETS = "budgets"
+"""Kind of the news that nodes tell each other of their budgets."""
+
+
+class ToldBudget(BaseModel):
+    """One budget of another node: captures as call, written ms, stopped."""
+
+    drawn_ms: int
+    captures: tuple[tuple[str, int, bool], ...]
+
+
+class Told(BaseModel):
+    """What one node tells the others of an account's minutes."""
+
+    node: str
+    budgets_by_id: dict[str, ToldBudget]
+
+    @classmethod
+    def of(cls, quota: LiveQuota, node_id: NodeId) -> "Told":
+        """Write a node's own part of a picture."""
+        return cls(
+            node=node_id,
+            budgets_by_id={
+                budget_id: ToldBudget(
+                    drawn_ms=budget.drawn_ms,
+                    captures=tuple(
+                        (c.call_id, c.written_ms, c.is_stopped) for c in budget.captures
+                    ),
+                )
+                for budget_id, budget in quota.own.items()
+            },
+        )
+
+    @classmethod
+    def read(cls, body: dict[str, Json]) -> "Told":
+        """Read another node's news. Raises `ValueError`."""
+        return cls.model_validate(body)
+
+    def budgets(self) -> dict[BudgetId, LiveBudget]:
+        """Return the budgets in our own words."""
+        return {
+            BudgetId(budget_id): LiveBudget(
+                told.drawn_ms,
+                tuple(
+                    LiveCapture(CallId(call_id), written_ms, is_stopped=is_stopped)
+                    for call_id, written_ms, is_stopped in told.captures
+                ),
+            )
+            for budget_id, told in self.budgets_by_id.items()
+        }

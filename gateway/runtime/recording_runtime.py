@@ -10,6 +10,7 @@ from gateway.runtime.call_trace import TraceBook
 from gateway.runtime.capture_board import CaptureBoard
 from gateway.runtime.captures import CaptureParts, Captures
 from gateway.runtime.live_calls import LiveCalls
+from gateway.runtime.quota_ears import QuotaEars
 from gateway.runtime.quota_keeper import QuotaKeeper
 from gateway.runtime.quota_keeper_news import BusQuotaNews
 from gateway.runtime.recording_work import RecordingWork
@@ -22,7 +23,7 @@ _log = structlog.get_logger(__name__)
 class RecordingRuntime:
     """Made before the calls, which order through `recorder` and look at `board`; then joined.
 
-    `keeper.run` must be kept running.
+    `keeper.run` and `ears.run` must be kept running.
     """
 
     def __init__(
@@ -36,12 +37,13 @@ class RecordingRuntime:
         self.board = CaptureBoard(self._capture_changed)
         self.keeper = QuotaKeeper(
             minutes=world.minutes,
-            news=BusQuotaNews(world.bus, world.clock.wall, self.board.forecast),
+            news=BusQuotaNews(world.bus, life.node_id, world.clock.wall, self.board.forecast),
             clock=world.clock,
             tasks=tasks,
             new_id=world.new_id,
             bounds=settings.keeper,
         )
+        self.ears = QuotaEars(self.keeper, world, life, tasks)
         self.recorder = CallRecorder(world, life, self.keeper)
 
     def join(self, calls: LiveCalls, trace: TraceBook) -> Captures:

@@ -167,7 +167,7 @@ async def site_from(
 
     async def minutes_now(account_id: AccountId) -> LiveQuota:
         now = clock.wall()
-        return live_quota(await minutes.view(account_id, now=now), (), {}, {}, now)
+        return live_quota(await minutes.view(account_id, now=now), {}, {}, now)
 
     parts: dict[str, Any] = {
         "desk": desk,

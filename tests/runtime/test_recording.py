@@ -2,7 +2,7 @@
 
 import asyncio
 
-from gateway.core.ids import CallId
+from gateway.core.ids import CallId, NodeId
 from gateway.core.quota.balance import Balance
 from gateway.core.quota.lease import WorkerId
 from gateway.core.recording.policy import Records
@@ -332,3 +332,33 @@ async def test_recordings_are_made_a_few_at_a_time() -> None:
     assert len(studio.recordings.kept) == 6
     assert studio.assembler.running_max <= studio.settings.limits.assemblies_max
     studio.adds_up()
+
+
+@in_virtual_time
+async def test_two_nodes_that_capture_show_one_picture() -> None:
+    here = Studio(600_000)
+    there = Studio(600_000)
+    there.worker.name, there.book, there.bus = "far", here.book, here.bus
+    there.recordings.book = here.book
+    there.new_id = lambda: f"far{here.new_id()[3:]}"  # type: ignore[method-assign]
+    async with here.open() as one, there.open(node=NodeId("far")) as other:
+        await here.ready(one.desk, ANI)
+        await there.ready(other.desk, ANI)
+        calls = {await here.talk(one.desk), await there.talk(other.desk)}
+        await asyncio.sleep(10)
+        for gateway in (one, other):
+            picture = await gateway.quota.picture(ACCOUNT)
+            assert {capture.call_id for capture in picture.captures} == calls
+            written = sum(capture.written_ms for capture in picture.captures)
+            assert abs(picture.shown.used_ms - written) < 2_000
+            assert picture.shown.used_ms > 18_000
+        for gateway in (one, other):
+            for call in await gateway.desk.live_calls(ANI):
+                await gateway.desk.hang_up(ANI, CallId(call.id))
+        await here.when(lambda: not here.balance.reserved_ms, within_s=600)
+    used = sum(
+        recording.assembled.duration_ms
+        for studio in (here, there)
+        for recording in studio.recordings.kept.values()
+    )
+    assert here.balance == Balance(600_000, used, 0)

@@ -1,6 +1,6 @@
 """What people watch: an account's minutes with what running captures have written so far."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from gateway.core.ids import AccountId, CallId
@@ -50,6 +50,14 @@ class LiveCapture:
 
 
 @dataclass(frozen=True, slots=True)
+class LiveBudget:
+    """What one budget's worker has written, fresher than the ledger knows."""
+
+    drawn_ms: int
+    captures: tuple[LiveCapture, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class LiveQuota:
     """One picture for supervisors. `shown` is settled plus written so far."""
 
@@ -63,20 +71,22 @@ class LiveQuota:
     empty_at: float | None
     """Wall clock when nothing will be left at the present rate; None: nothing is captured."""
     captures: tuple[LiveCapture, ...]
-    """Of this node."""
-    drawn: Mapping[BudgetId, int]
-    """Written per budget of this node, for other nodes' pictures."""
+    """Of all nodes, as far as they are known here."""
+    own: Mapping[BudgetId, LiveBudget]
+    """The budgets of this node, for other nodes' pictures."""
 
 
 def live_quota(
     minutes: AccountMinutes,
-    captures: Sequence[LiveCapture],
-    drawn: Mapping[BudgetId, int],
-    heard: Mapping[BudgetId, int],
+    own: Mapping[BudgetId, LiveBudget],
+    heard: Mapping[BudgetId, LiveBudget],
     now: float,
 ) -> LiveQuota:
-    """Draw the picture. `drawn` is this node's, `heard` what other nodes have told."""
-    shown = minutes.balance.shown(minutes.written_ms({**heard, **drawn}))
+    """Draw the picture. `own` are this node's budgets, `heard` what other nodes have told."""
+    known = {**heard, **own}
+    drawn = {budget_id: budget.drawn_ms for budget_id, budget in known.items()}
+    captures = [capture for budget in known.values() for capture in budget.captures]
+    shown = minutes.balance.shown(minutes.written_ms(drawn))
     suspense = minutes.suspense_ms
     running = sum(not capture.is_stopped for capture in captures)
     left = max(0, shown.capacity_ms - shown.used_ms - suspense)
@@ -89,5 +99,5 @@ def live_quota(
         level=minutes.level,
         empty_at=empty_at(left, running, now),
         captures=tuple(captures),
-        drawn=dict(drawn),
+        own=dict(own),
     )

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.core.ids import AccountId
+from gateway.core.ids import AccountId, CallId
 from gateway.core.quota.balance import (
     HYSTERESIS_POINTS,
     THRESHOLDS,
@@ -13,7 +13,7 @@ from gateway.core.quota.balance import (
     empty_at,
 )
 from gateway.core.quota.lease import Budget, BudgetId, BudgetState, WorkerId
-from gateway.core.quota.live import AccountMinutes, LiveCapture, live_quota
+from gateway.core.quota.live import AccountMinutes, LiveBudget, LiveCapture, live_quota
 
 amounts = st.integers(0, 10**13)
 
@@ -125,18 +125,23 @@ def test_used_shown_is_settled_plus_written_so_far_with_the_freshest_numbers() -
             a_budget("dead", granted_ms=10_000, state=BudgetState.SUSPENSE, drawn_ms=4_000),
         ),
     )
-    captures = [LiveCapture("c1", 4_000, is_stopped=False)]  # type: ignore[arg-type]
+    captures = (LiveCapture(CallId("c1"), 4_000, is_stopped=False),)
+    own = {BudgetId("here"): LiveBudget(9_000, captures)}
     picture = live_quota(
         minutes,
-        captures,
-        drawn={BudgetId("here"): 9_000},
-        heard={BudgetId("there"): 2_500, BudgetId("gone"): 70_000, BudgetId("here"): 8_000},
+        own,
+        heard={
+            BudgetId("there"): LiveBudget(2_500),
+            BudgetId("gone"): LiveBudget(70_000),
+            BudgetId("here"): LiveBudget(8_000),
+        },
         now=5000.0,
     )
     assert picture.shown == Balance(100_000, 10_000 + 4_000 + 2_500 + 4_000, 34_500)
     assert picture.suspense_ms == 10_000
     assert picture.empty_at == pytest.approx(5000.0 + (100 - 20.5 - 10))
-    assert picture.drawn == {"here": 9_000}
+    assert picture.captures == captures
+    assert picture.own == own
 
 
 def test_written_is_never_more_than_what_is_outstanding() -> None:

@@ -1,0 +1,1 @@
+"""Months of trouble in seconds: the real core, runtime and SQL, and doubles at the ports."""

@@ -122,7 +122,7 @@ async def test_a_late_grant_leaves_no_hole(gateway: GatewayClient, directory: Pa
         talking = asyncio.create_task(talk(agent, customer, 150))
         ask = await books.asked()
         # What is granted runs dry meanwhile; the packets wait in memory.
-        await customer.wait_heard(100, b"\x48agent")
+        await customer.wait_heard(60, b"\x48agent")
         await books.grant(1, 100_000, answers=ask.ask)
         await talking
         await books.stop()

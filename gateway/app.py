@@ -22,7 +22,7 @@ from gateway.adapters.whatsapp_reader import read_webhook
 from gateway.adapters.whatsapp_webhook import split_delivery
 from gateway.core.call.call import CallTiming
 from gateway.core.errors import BadInput
-from gateway.foundation import Foundation, open_foundation
+from gateway.foundation import Foundation, keeper_bounds, open_foundation
 from gateway.http.app import build_internal_app, build_public_app
 from gateway.http.deps import Check, HttpLimits, PublicDeps
 from gateway.http.metrics import HttpMetrics
@@ -90,12 +90,18 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
             presence=presence,
             bus=bus,
             media=await _open_media(stack, settings, life, late),
+            minutes=stores.minutes,
             whatsapp=await _open_whatsapp(stack, settings, clock, trace),
             clock=clock,
             new_id=random_id,
         )
         runtime = await stack.enter_async_context(
-            CallRuntime(world, life, RuntimeSettings(timing=_timing(settings)), trace)
+            CallRuntime(
+                world,
+                life,
+                RuntimeSettings(timing=_timing(settings), keeper=keeper_bounds(settings)),
+                trace,
+            )
         )
         late.tell = runtime.media_link_changed
         yield await _serve(stack, settings, stores, world, runtime)
@@ -208,6 +214,8 @@ async def _serve(
         presence=world.presence,
         bus=world.bus,
         inbox=stores.inbox,
+        minutes_now=runtime.quota.picture,
+        quota_books=stores.quota_books,
         split_delivery=split_delivery,
         wake_inbox=runtime.wake_inbox,
         webhook_secrets=_webhook_secrets(settings),

@@ -1,18 +1,32 @@
 """`callgate account …`: customers and their numbers."""
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from gateway.cli_terminal import moment, say, secret, show, with_stores
+from gateway.core.errors import BadInput
 from gateway.core.ids import PhoneNumberId
+from gateway.core.recording.policy import Records
 from gateway.foundation import Foundation
 from gateway.ports.accounts import Number
 
 app = typer.Typer(no_args_is_help=True, help="Customers and their business numbers.")
 numbers = typer.Typer(no_args_is_help=True, help="Business numbers and their access tokens.")
 app.add_typer(numbers, name="number")
+
+
+class RecordsChoice(StrEnum):
+    """What can be typed."""
+
+    NONE = Records.NONE.value
+    INBOUND = Records.INBOUND.value
+    OUTBOUND = Records.OUTBOUND.value
+    BOTH = Records.BOTH.value
+    ACCOUNT = "as-account"
+
 
 Cid = Annotated[str, typer.Argument(help="The customer's id, of your choice.")]
 TokenFile = Annotated[
@@ -70,6 +84,36 @@ def show_one(cid: Cid) -> None:
         say("")
         deeds = await stores.audit.recent(account.account_id, limit=10)
         show(("AT (UTC)", "DEED"), [(moment(deed.at), deed.action) for deed in deeds])
+
+    with_stores(work)
+
+
+@app.command("records")
+def choose_records(
+    cid: Cid,
+    calls: Annotated[
+        RecordsChoice | None, typer.Argument(help="Which calls; without it, tell.")
+    ] = None,
+    number: Annotated[
+        str | None, typer.Option(help="For this number alone (Meta's id of it).")
+    ] = None,
+) -> None:
+    """Choose which calls are recorded; calls under way keep the choice they began with."""
+
+    async def work(stores: Foundation) -> None:
+        account = await stores.accounts.account(cid)
+        if calls is not None and number is not None:
+            chosen = None if calls is RecordsChoice.ACCOUNT else Records(calls.value)
+            number_id = PhoneNumberId(number)
+            await stores.accounts.set_number_records(account.account_id, number_id, chosen)
+        elif calls is RecordsChoice.ACCOUNT:
+            raise BadInput("say for which --number the account's choice is to hold")
+        elif calls is not None:
+            await stores.accounts.set_records(account.account_id, Records(calls.value))
+        say(f"{cid} records {await stores.accounts.records(account.account_id)} calls")
+        for each in await stores.accounts.numbers(account.account_id):
+            if each.records is not None:
+                say(f"its number {each.display} records {each.records} calls")
 
     with_stores(work)
 

@@ -10,6 +10,7 @@ from gateway import (
     cli_demo,
     cli_doctor,
     cli_health,
+    cli_quota,
     cli_serve,
     cli_users,
     cli_webhooks,
@@ -27,9 +28,11 @@ app.command("serve")(cli_serve.serve)
 app.command("demo")(cli_demo.demo)
 app.command("doctor")(cli_doctor.doctor)
 app.command("health")(cli_health.health)
+cli_quota.add_account_commands(cli_accounts.app)
 app.add_typer(cli_accounts.app, name="account")
 app.add_typer(cli_users.app, name="user")
 app.add_typer(cli_calls.app, name="call")
+app.add_typer(cli_quota.quota)
 app.add_typer(cli_webhooks.app, name="webhook")
 app.add_typer(cli_db.app, name="db")
 app.add_typer(cli_config.app, name="config")

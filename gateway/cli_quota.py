@@ -124,8 +124,8 @@ def verify(
     run(work)
 
 
-@quota.command("add-on")
-def add_on(  # noqa: PLR0913, PLR0917 (each is an option)
+@quota.command("top-up")
+def top_up(  # noqa: PLR0913, PLR0917 (each is an option)
     cid: Cid,
     packs: Annotated[int, typer.Option(help="How many packs.")],
     ends_on: Annotated[
@@ -138,7 +138,7 @@ def add_on(  # noqa: PLR0913, PLR0917 (each is an option)
     key: Key = None,
     note: Note = "",
 ) -> None:
-    """Sell packs of minutes."""
+    """Sell packs of minutes, each an add-on to the contract."""
 
     async def work(desk: Desk) -> None:
         account = await desk.account(cid)

@@ -1,20 +1,16 @@
 """What the commands about minutes work with."""
 
-import asyncio
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any
 from zoneinfo import ZoneInfo
 
-import typer
-
 from gateway.adapters.system_clock import SystemClock
-from gateway.core.errors import BadInput, CallgateError
+from gateway.cli_terminal import with_stores
+from gateway.core.errors import BadInput
 from gateway.core.quota.contract import start_of_day
-from gateway.foundation import Foundation, open_foundation
+from gateway.foundation import Foundation
 from gateway.ports.accounts import Account
-from gateway.settings import load
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,20 +40,13 @@ class Desk:
         return datetime.fromtimestamp(self.now, ZoneInfo(account.timezone)).date()
 
 
-def run(work: Callable[[Desk], Coroutine[Any, Any, None]]) -> None:
-    """Do the work of a command; an error is told in one line and ends with status 1."""
+def run(work: Callable[[Desk], Coroutine[None, None, None]]) -> None:
+    """Do the work of a command on the stores."""
 
-    async def with_desk() -> None:
-        clock = SystemClock()
-        async with open_foundation(load(), clock) as stores:
-            await stores.migrate()
-            await work(Desk(stores, clock.wall()))
+    async def at_desk(stores: Foundation) -> None:
+        await work(Desk(stores, SystemClock().wall()))
 
-    try:
-        asyncio.run(with_desk())
-    except CallgateError as error:
-        typer.echo(f"error: {error}", err=True)
-        raise typer.Exit(1) from None
+    with_stores(at_desk)
 
 
 def day_of(text: str) -> date:

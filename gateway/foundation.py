@@ -29,6 +29,7 @@ from gateway.core.ids import NodeId
 from gateway.core.quota.lease import LeaseTerms
 from gateway.core.quota.plan import PlanBook
 from gateway.ports.clock import Clock
+from gateway.runtime.quota_keeper_budget import KeeperBounds
 from gateway.settings import Settings
 
 
@@ -114,6 +115,15 @@ def lease_terms(settings: Settings) -> LeaseTerms:
         per_capture_ms=settings.quota_lease_s * 1000,
         hold_ms=settings.quota_hold_s * 1000,
         min_free_to_record_ms=settings.quota_min_free_to_record_s * 1000,
+    )
+
+
+def keeper_bounds(settings: Settings) -> KeeperBounds:
+    """Return how long and how often the keeper of recording minutes waits."""
+    return KeeperBounds(
+        store_patience_s=settings.quota_store_patience_s,
+        per_capture_ms=settings.quota_lease_s * 1000,
+        hold_age_max_s=settings.quota_hold_age_max_s,
     )
 
 

@@ -12,11 +12,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from gateway.adapters import sql_audit, sql_sessions
 from gateway.adapters.secrets_key_ring import KeyRing
 from gateway.adapters.sql_directory import account_of, person_of
-from gateway.adapters.sql_engine import Database
+from gateway.adapters.sql_engine import Database, rows_changed
 from gateway.adapters.sql_passwords import PasswordHashing, normal_email
 from gateway.adapters.sql_schema import accounts, numbers, sessions, users
 from gateway.core.errors import BadInput, NotFound
 from gateway.core.ids import AccountId, PhoneNumberId, UserId
+from gateway.core.recording.policy import Records
 from gateway.ports import Json
 from gateway.ports.accounts import Account, Number, Person, Role
 from gateway.ports.audit import AuditEntry
@@ -40,6 +41,8 @@ class ListedNumber:
     waba_id: str
     display: str
     token_key_id: str
+    records: Records | None
+    """None: as its account."""
 
 
 class SqlAccounts:
@@ -136,6 +139,7 @@ class SqlAccounts:
                 waba_id=row.waba_id,
                 display=row.display,
                 token_key_id=row.token_key_id,
+                records=None if row.records is None else Records(row.records),
             )
             for row in rows
         ]
@@ -154,6 +158,50 @@ class SqlAccounts:
                 .values(token_key_id=key_id, token_sealed=sealed)
             )
             await self._audit(connection, account_id, "number.token_changed", phone_number_id)
+
+    async def records(self, account_id: AccountId) -> Records:
+        """Return which calls an account has recorded. Raises `NotFound`."""
+        query = select(accounts.c.records).where(accounts.c.account_id == account_id)
+        async with self._database.reading() as connection:
+            found = await connection.scalar(query)
+        if found is None:
+            raise NotFound("there is no such account")
+        return Records(found)
+
+    async def set_records(self, account_id: AccountId, records: Records) -> None:
+        """Choose which calls are recorded, where a number has no choice of its own."""
+        async with self._database.writing() as connection:
+            await connection.execute(
+                update(accounts)
+                .where(accounts.c.account_id == account_id)
+                .values(records=records.value)
+            )
+            fields: dict[str, Json] = {"records": records.value}
+            await self._audit(
+                connection, account_id, "account.records_changed", account_id, fields
+            )
+
+    async def set_number_records(
+        self, account_id: AccountId, phone_number_id: PhoneNumberId, records: Records | None
+    ) -> None:
+        """Give a number a choice of its own; None: as its account. Raises `NotFound`."""
+        value = None if records is None else records.value
+        of_number = numbers.c.phone_number_id == phone_number_id
+        async with self._database.writing() as connection:
+            changed = await connection.execute(
+                update(numbers)
+                .where(of_number, numbers.c.account_id == account_id)
+                .values(records=value)
+            )
+            if not rows_changed(changed):
+                raise NotFound(f"the account has no number with id {phone_number_id!r}")
+            await self._audit(
+                connection,
+                account_id,
+                "number.records_changed",
+                phone_number_id,
+                {"records": value},
+            )
 
     async def reseal_tokens(self) -> int:
         """Seal all tokens with the ring's current key; then older keys may go.

@@ -3,13 +3,14 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Row, select
+from sqlalchemy import Row, Select, select
 from typing_extensions import override
 
 from gateway.adapters.secrets_key_ring import KeyRing
 from gateway.adapters.sql_engine import Database
 from gateway.adapters.sql_schema import accounts, numbers, users
 from gateway.core.ids import AccountId, PhoneNumberId, UserId
+from gateway.core.recording.policy import Records
 from gateway.ports.accounts import Account, Directory, Number, Person, Role
 
 
@@ -29,21 +30,21 @@ class SqlDirectory(Directory):
 
     @override
     async def number(self, phone_number_id: PhoneNumberId) -> Number | None:
-        query = select(numbers).where(numbers.c.phone_number_id == phone_number_id)
+        query = _numbers().where(numbers.c.phone_number_id == phone_number_id)
         async with self._database.reading() as connection:
             row = (await connection.execute(query)).first()
-        return None if row is None else number_of(row, self._keys)
+        return None if row is None else _number_of(row, self._keys)
 
     @override
     async def numbers(self, account_id: AccountId) -> Sequence[Number]:
         query = (
-            select(numbers)
+            _numbers()
             .where(numbers.c.account_id == account_id)
             .order_by(numbers.c.created_at, numbers.c.phone_number_id)
         )
         async with self._database.reading() as connection:
             rows = (await connection.execute(query)).all()
-        return [number_of(row, self._keys) for row in rows]
+        return [_number_of(row, self._keys) for row in rows]
 
     @override
     async def person(self, user_id: UserId) -> Person | None:
@@ -53,13 +54,19 @@ class SqlDirectory(Directory):
         return None if row is None else person_of(row)
 
 
+def _numbers() -> Select[Any]:
+    """Select numbers with what their account has recorded."""
+    return select(numbers, accounts.c.records.label("account_records")).join(
+        accounts, accounts.c.account_id == numbers.c.account_id
+    )
+
+
 def account_of(row: Row[Any]) -> Account:
     """Read an account from a row of `accounts`."""
     return Account(account_id=row.account_id, cid=row.cid, name=row.name, timezone=row.timezone)
 
 
-def number_of(row: Row[Any], keys: KeyRing) -> Number:
-    """Read a number and open its token. Raises `SecretUnreadable`."""
+def _number_of(row: Row[Any], keys: KeyRing) -> Number:
     return Number(
         phone_number_id=row.phone_number_id,
         account_id=row.account_id,
@@ -68,6 +75,7 @@ def number_of(row: Row[Any], keys: KeyRing) -> Number:
         token=keys.unseal(
             row.token_key_id, row.token_sealed, bound_to=f"number:{row.phone_number_id}"
         ),
+        records=Records(row.records or row.account_records),
     )
 
 

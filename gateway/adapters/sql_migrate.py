@@ -12,7 +12,10 @@ from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 from sqlalchemy import Connection, text
 
-from gateway.adapters import sql_quota_schema  # noqa: F401 (its tables join the metadata)
+from gateway.adapters import (
+    sql_quota_schema,  # noqa: F401 (its tables join the metadata)
+    sql_recording_schema,  # noqa: F401 (so do these)
+)
 from gateway.adapters.sql_engine import Database
 from gateway.adapters.sql_schema import metadata
 from gateway.core.errors import BadInput

@@ -37,6 +37,7 @@ accounts = Table(
     Column("cid", CleanText(64), nullable=False, unique=True),
     Column("name", CleanText(200), nullable=False),
     Column("timezone", CleanText(64), nullable=False),
+    Column("records", CleanText(8), nullable=False, server_default="none"),
     Column("created_at", Seconds, nullable=False),
 )
 
@@ -49,6 +50,8 @@ numbers = Table(
     Column("display", CleanText(32), nullable=False),
     Column("token_key_id", CleanText(32), nullable=False),
     Column("token_sealed", LargeBinary, nullable=False),
+    # None: as the account.
+    Column("records", CleanText(8)),
     Column("created_at", Seconds, nullable=False),
 )
 

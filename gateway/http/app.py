@@ -6,7 +6,13 @@ from aiohttp import web
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
-from gateway.http import call_routes, policy, session_routes, webhook_endpoint
+from gateway.http import (
+    call_routes,
+    policy,
+    quota_routes,
+    session_routes,
+    webhook_endpoint,
+)
 from gateway.http.deps import DEPS, TASKS, Check, PublicDeps
 from gateway.http.events_socket import PATH as EVENTS_PATH
 from gateway.http.events_socket import EventSockets
@@ -23,7 +29,7 @@ from gateway.runtime.tasks import Tasks
 
 HEAD_TOO = frozenset({"health.live", "health.ready", "openapi.read", "web.read"})
 """Rows whose answers monitors and browsers may ask for without the body."""
-TABLES = (session_routes.routes, call_routes.routes)
+TABLES = (session_routes.routes, call_routes.routes, quota_routes.routes)
 
 
 def build_public_app(deps: PublicDeps) -> web.Application:

@@ -7,7 +7,8 @@ from typing import Protocol
 
 from aiohttp import web
 
-from gateway.core.ids import CallId, LegId, PhoneNumberId
+from gateway.core.ids import AccountId, CallId, LegId, PhoneNumberId
+from gateway.core.quota.live import LiveQuota
 from gateway.core.whatsapp import Direction, Peer
 from gateway.http.metrics import HttpMetrics
 from gateway.http.peers import Peers
@@ -18,6 +19,7 @@ from gateway.ports.audit import AuditLog
 from gateway.ports.calls import TraceLine
 from gateway.ports.clock import Clock
 from gateway.ports.live import Availability, LiveBus, Presence
+from gateway.ports.quota import QuotaBooks
 from gateway.ports.sessions import LoginLimit, Passwords, SessionStore
 from gateway.ports.webhooks import Inbox, InboxItem
 from gateway.runtime.call_desk import Joined, LegChoice, OpenedLeg
@@ -98,6 +100,8 @@ class Desk(Protocol):
         """Return a call's trace. Raises `NotFound` as `one` does."""
 
 
+MinutesNow = Callable[[AccountId], Awaitable[LiveQuota]]
+"""Tells how an account's recording minutes stand; raises `StoreDown`."""
 SplitDelivery = Callable[[bytes], Sequence[InboxItem]]
 """Takes a webhook's body apart; never fails."""
 Check = Callable[[], Awaitable[None]]
@@ -129,6 +133,8 @@ class PublicDeps:
     presence: Presence
     bus: LiveBus
     inbox: Inbox
+    minutes_now: MinutesNow
+    quota_books: QuotaBooks
     split_delivery: SplitDelivery
     wake_inbox: Callable[[], None]
     webhook_secrets: WebhookSecrets | None

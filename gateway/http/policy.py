@@ -41,6 +41,9 @@ POLICY: Mapping[str, frozenset[Who]] = {
     "calls.mute": STAFF,
     "calls.hold": STAFF,
     "calls.reattach": STAFF,
+    "quota.read": LEADS,
+    "quota.usage": LEADS,
+    "quota.ledger": LEADS,
     "events.watch": STAFF,
     "openapi.read": EVERYBODY,
     # Signed or answered by rules of their own.

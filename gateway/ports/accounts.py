@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from gateway.core.ids import AccountId, PhoneNumberId, UserId
+from gateway.core.recording.policy import Records
 
 
 class Role(StrEnum):
@@ -37,6 +38,8 @@ class Number:
     waba_id: str
     display: str
     token: str = field(repr=False)
+    records: Records = Records.NONE
+    """Which of its calls are recorded: its own choice, else its account's."""
 
 
 @dataclass(frozen=True, slots=True)

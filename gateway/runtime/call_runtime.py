@@ -13,6 +13,8 @@ from gateway.runtime.live_calls import LiveCalls
 from gateway.runtime.media_news import MediaNews
 from gateway.runtime.notices import Notices
 from gateway.runtime.presence_board import PresenceBoard
+from gateway.runtime.quota_keeper import QuotaKeeper
+from gateway.runtime.quota_keeper_news import BusQuotaNews
 from gateway.runtime.recovery import Recovery
 from gateway.runtime.tasks import Tasks
 from gateway.runtime.world import NodeLife, RuntimeSettings, World
@@ -49,6 +51,15 @@ class CallRuntime:
         self._inbox = InboxWork(
             world, settings, self._calls, self._board, self._notices, self._tasks
         )
+        self.quota = QuotaKeeper(
+            minutes=world.minutes,
+            news=BusQuotaNews(world.bus, world.clock.wall),
+            clock=world.clock,
+            tasks=self._tasks,
+            new_id=world.new_id,
+            bounds=settings.keeper,
+        )
+        """Accounts' recording minutes as they stand."""
         self._recovery = Recovery(world, life, self._calls, self._media)
         self.desk = CallDesk(world, self._calls, legs, self._board, settings.timing)
         """The calls as people act on them; for the HTTP handlers."""
@@ -64,6 +75,7 @@ class CallRuntime:
             self._media.go_on()
             run(self._inbox.run, name="inbox")
             run(self._board.run, name="presence poll")
+            run(self.quota.run, name="quota keeper")
         except BaseException:
             await self._tasks.close()
             raise

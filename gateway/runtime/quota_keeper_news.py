@@ -12,7 +12,9 @@ from gateway.ports import Json
 from gateway.ports.clock import Clock
 from gateway.ports.live import LiveBus, LiveEvent
 from gateway.ports.quota import Minutes, QuotaNews
+from gateway.runtime.call_view import moment
 from gateway.runtime.quota_keeper_budget import HeldBudget
+from gateway.runtime.quota_view import body_of
 
 HELD_ACCOUNTS_MAX = 10_000
 
@@ -91,35 +93,9 @@ class BusQuotaNews(QuotaNews):
 
     @override
     def crossed(self, account_id: AccountId, threshold: int) -> None:
-        body: dict[str, Json] = {"threshold": threshold, "at": self._wall()}
+        body: dict[str, Json] = {"threshold": threshold, "at": moment(self._wall())}
         self._publish(account_id, "quota_threshold", body)
 
     def _publish(self, account_id: AccountId, kind: str, body: dict[str, Json]) -> None:
         # No audience of agents: supervisors and admins hear everything.
         self._bus.publish(LiveEvent(account_id, kind, body, audience=()))
-
-
-def body_of(quota: LiveQuota) -> dict[str, Json]:
-    """Return the picture as browsers and other nodes read it; all amounts in ms."""
-    shown = quota.shown
-    return {
-        "at": quota.at,
-        "version": quota.version,
-        "capacity_ms": shown.capacity_ms,
-        "used_ms": shown.used_ms,
-        "reserved_ms": shown.reserved_ms,
-        "free_ms": shown.free_ms,
-        "overdrawn_ms": shown.overdrawn_ms,
-        "suspense_ms": quota.suspense_ms,
-        "level": quota.level,
-        "empty_at": quota.empty_at,
-        "captures": [
-            {
-                "call_id": capture.call_id,
-                "written_ms": capture.written_ms,
-                "stopped": capture.is_stopped,
-            }
-            for capture in quota.captures
-        ],
-        "drawn": {str(budget_id): total for budget_id, total in quota.drawn.items()},
-    }

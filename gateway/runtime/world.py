@@ -9,8 +9,10 @@ from gateway.ports.calls import CallStore, TombstoneStore
 from gateway.ports.clock import Clock, NewId
 from gateway.ports.live import LiveBus, Presence
 from gateway.ports.media import MediaEngine
+from gateway.ports.quota import Minutes
 from gateway.ports.webhooks import Inbox, ReadWebhook
 from gateway.ports.whatsapp import WhatsAppApi
+from gateway.runtime.quota_keeper_budget import KeeperBounds
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +27,7 @@ class World:
     presence: Presence
     bus: LiveBus
     media: MediaEngine
+    minutes: Minutes
     whatsapp: WhatsAppApi
     clock: Clock
     new_id: NewId
@@ -73,3 +76,4 @@ class RuntimeSettings:
 
     timing: CallTiming = field(default_factory=CallTiming)
     limits: RuntimeLimits = field(default_factory=RuntimeLimits)
+    keeper: KeeperBounds = field(default_factory=KeeperBounds)

@@ -77,6 +77,21 @@ def test_an_account_is_shown_with_numbers_people_and_deeds_but_no_token(
     assert "456" in callgate("account", "number", "list", "acme").out
 
 
+def test_which_calls_are_recorded_is_chosen_for_an_account_or_one_number(
+    callgate: Callgate, acme: str, tmp_path: Path
+) -> None:
+    add_number(callgate, tmp_path)
+    assert callgate("account", "records", "acme").out == "acme records none calls\n"
+    assert "acme records both calls" in callgate("account", "records", "acme", "both").out
+    told = callgate("account", "records", "acme", "none", "--number", "123").out
+    assert told.splitlines() == [
+        "acme records both calls",
+        "its number +62 21 555 records none calls",
+    ]
+    told = callgate("account", "records", "acme", "as-account", "--number", "123").out
+    assert told == "acme records both calls\n"
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -93,6 +108,9 @@ def test_an_account_is_shown_with_numbers_people_and_deeds_but_no_token(
         (("user", "disable", "a@b"), "nobody signs in"),
         (("account", "number", "token", "9", "--token-file", "/nowhere"), "cannot read"),
         (("account", "number", "token", "9", "--token-env", "UNSET_VARIABLE"), "is empty"),
+        (("account", "records", "nobody", "both"), "no account"),
+        (("account", "records", "acme", "both", "--number", "9"), "no number"),
+        (("account", "records", "acme", "as-account"), "--number"),
         (("call", "list", "nobody"), "no account"),
         (("call", "trace", "nocall"), "no call nocall"),
         (("webhook", "replay", "77"), "no webhook event 77"),

@@ -21,10 +21,14 @@ from gateway.adapters.sql_engine import Database
 from gateway.adapters.sql_inbox import SqlInbox
 from gateway.adapters.sql_login_limit import LoginBounds, SqlLoginLimit
 from gateway.adapters.sql_passwords import HashCost, PasswordHashing, SqlPasswords
+from gateway.adapters.sql_quota_books import SqlQuotaBooks
+from gateway.adapters.sql_quota_minutes import SqlMinutes
 from gateway.adapters.sql_sessions import SqlSessions
 from gateway.adapters.system_ids import random_id
 from gateway.adapters.whatsapp_webhook import split_delivery
-from gateway.core.ids import PhoneNumberId
+from gateway.core.ids import AccountId, PhoneNumberId
+from gateway.core.quota.lease import LeaseTerms
+from gateway.core.quota.live import LiveQuota, live_quota
 from gateway.http.app import build_public_app
 from gateway.http.deps import Check, PublicDeps
 from gateway.http.metrics import HttpMetrics
@@ -53,6 +57,7 @@ class Site:
     bus: LocalBus
     presence: LocalPresence
     clock: ShiftedClock
+    minutes: SqlMinutes
     account: Account
     people: dict[Role, Person]
     woken: list[None] = field(default_factory=list)
@@ -157,6 +162,13 @@ async def site_from(
     desk = TinyDesk(presence)
     woken: list[None] = []
     sessions = changes.pop("sessions_of", SqlSessions)(database)
+    minutes = SqlMinutes(database, LeaseTerms())
+    books = SqlQuotaBooks(database)
+
+    async def minutes_now(account_id: AccountId) -> LiveQuota:
+        now = clock.wall()
+        return live_quota(await minutes.view(account_id, now=now), (), {}, {}, now)
+
     parts: dict[str, Any] = {
         "desk": desk,
         "directory": SqlDirectory(database, KEYS),
@@ -167,6 +179,8 @@ async def site_from(
         "presence": presence,
         "bus": bus,
         "inbox": SqlInbox(database, clock.wall),
+        "minutes_now": minutes_now,
+        "quota_books": books,
         "split_delivery": split_delivery,
         "wake_inbox": lambda: woken.append(None),
         "webhook_secrets": WebhookSecrets(
@@ -190,6 +204,7 @@ async def site_from(
                 bus=bus,
                 presence=presence,
                 clock=clock,
+                minutes=minutes,
                 account=template.account,
                 people=template.people,
                 woken=woken,

@@ -17,6 +17,7 @@ from gateway.runtime.call_runtime import CallRuntime
 from gateway.runtime.call_trace import TraceBook
 from gateway.runtime.call_view import CallView
 from gateway.runtime.world import NodeLife, RuntimeLimits, RuntimeSettings, World
+from tests.core.quota.book import Book
 from tests.runtime.fake_media import FakeWorker
 from tests.runtime.fake_meta import SITI, FakeMeta
 from tests.runtime.fakes import (
@@ -103,6 +104,7 @@ class Office:
     ) -> None:
         self.clock = VirtualClock()
         self.store = FakeStore(self.clock)
+        self.book = Book()
         self.worker = FakeWorker(self.clock)
         self.directory = FakeDirectory()
         self.directory.add(ANI, BUDI, CITRA, SUPERVISOR)
@@ -135,6 +137,7 @@ class Office:
             presence=line(self.presence),
             bus=self.bus,
             media=line(self.worker, "events"),
+            minutes=line(self.book),
             whatsapp=line(self.meta, "clock_offset_s"),
             clock=self.clock,
             new_id=self.new_id,

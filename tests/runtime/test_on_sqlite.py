@@ -13,9 +13,11 @@ from gateway.adapters import sql_migrate
 from gateway.adapters.sql_calls import SqlCalls
 from gateway.adapters.sql_engine import Database
 from gateway.adapters.sql_inbox import SqlInbox, SqlTombstones
+from gateway.adapters.sql_quota_minutes import SqlMinutes
 from gateway.adapters.sql_schema import accounts
 from gateway.adapters.system_clock import SystemClock
 from gateway.core.ids import CallId
+from gateway.core.quota.lease import LeaseTerms
 from gateway.core.whatsapp import CallStatus, WhatsAppEvent
 from gateway.ports.calls import CallFilter
 from gateway.ports.live import Availability
@@ -44,6 +46,7 @@ class Branch:
     def __init__(self, database: Database) -> None:
         self.clock = SystemClock()
         self.calls = SqlCalls(database, self.clock.wall)
+        self.minutes = SqlMinutes(database, LeaseTerms())
         self.inbox = SqlInbox(database, self.clock.wall)
         self.tombstones = SqlTombstones(database, self.clock.wall)
         self.worker = FakeWorker(self.clock)
@@ -73,6 +76,7 @@ class Branch:
             presence=self.presence,
             bus=self.bus,
             media=self.worker,
+            minutes=self.minutes,
             whatsapp=self.meta,
             clock=self.clock,
             new_id=lambda: f"{next(self._ids):026d}",

@@ -15,6 +15,7 @@ from gateway.adapters.sql_nodes import SqlNodes
 from gateway.adapters.sql_passwords import PasswordHashing
 from gateway.core.errors import BadInput, NotFound, SecretUnreadable
 from gateway.core.ids import AccountId, NodeId, PhoneNumberId, UserId
+from gateway.core.recording.policy import Records
 from gateway.ports.accounts import Account, Number, Role
 from gateway.ports.audit import AuditEntry
 from tests.adapters.sql.conftest import Wall
@@ -154,6 +155,39 @@ async def test_a_changed_token_replaces_the_old(
         await accounts.set_token(PhoneNumberId("3"), "x")
     with pytest.raises(BadInput):
         await accounts.set_token(NUMBER, "  ")
+
+
+async def test_a_number_records_what_its_account_does_unless_it_has_a_choice_of_its_own(
+    accounts: SqlAccounts, directory: SqlDirectory, account: Account, database: Database
+) -> None:
+    await accounts.add_number(number_of(account))
+    await accounts.add_number(number_of(account, "2"))
+
+    async def recorded() -> list[str]:
+        found = await directory.numbers(account.account_id)
+        one = await directory.number(found[0].phone_number_id)
+        assert one is not None
+        assert one.records is found[0].records
+        return [each.records.value for each in found]
+
+    assert await recorded() == ["none", "none"], "nobody is recorded who did not choose it"
+    await accounts.set_records(account.account_id, Records.BOTH)
+    assert await recorded() == ["both", "both"]
+    assert await accounts.records(account.account_id) is Records.BOTH
+    await accounts.set_number_records(account.account_id, PhoneNumberId("2"), Records.INBOUND)
+    assert await recorded() == ["both", "inbound"]
+    await accounts.set_number_records(account.account_id, PhoneNumberId("2"), None)
+    assert await recorded() == ["both", "both"]
+    other = await accounts.add_account(cid="C-2", name="Warung", timezone="UTC")
+    with pytest.raises(NotFound):
+        await accounts.set_number_records(other.account_id, PhoneNumberId("2"), Records.NONE)
+    with pytest.raises(NotFound):
+        await accounts.records(AccountId("nobody"))
+    deeds = [
+        deed.action for deed in await SqlAudit(database).recent(account.account_id, limit=9)
+    ]
+    assert deeds.count("account.records_changed") == 1
+    assert deeds.count("number.records_changed") == 2
 
 
 async def test_people_are_found_unless_disabled(

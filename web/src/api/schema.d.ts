@@ -260,6 +260,57 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/quota": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Show how the account's recording minutes stand now. */
+        get: operations["quota.read"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/quota/usage": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Show the minutes recorded and returned by day. */
+        get: operations["quota.usage"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/quota/ledger": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List what happened to the minutes, entry by entry, newest first. */
+        get: operations["quota.ledger"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -455,6 +506,41 @@ export interface components {
             leg_id?: null;
         });
         JsonValue: unknown;
+        /**
+         * LedgerLine
+         * @description One entry, and what all until then add up to.
+         */
+        LedgerLine: {
+            /** At */
+            at: string;
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "top_up" | "capacity_change" | "expiry" | "settle" | "correction" | "delete" | "purge";
+            /** Amount Ms */
+            amount_ms: number;
+            /** Call Id */
+            call_id: string | null;
+            /** Actor Id */
+            actor_id: string | null;
+            /** Note */
+            note: string;
+            /** Capacity Ms */
+            capacity_ms: number;
+            /** Used Ms */
+            used_ms: number;
+        };
+        /**
+         * LedgerView
+         * @description One page, newest first.
+         */
+        LedgerView: {
+            /** Items */
+            items: components["schemas"]["LedgerLine"][];
+            /** Next Cursor */
+            next_cursor: string | null;
+        };
         /**
          * LegOpened
          * @description Our answer to it.
@@ -715,6 +801,49 @@ export interface components {
             whatsapp: components["schemas"]["LegQualityView"] | null;
         };
         /**
+         * QuotaCapture
+         * @description What one call that is being captured has taken.
+         */
+        QuotaCapture: {
+            /** Call Id */
+            call_id: string;
+            /** Written Ms */
+            written_ms: number;
+            /** Stopped */
+            stopped: boolean;
+        };
+        /**
+         * QuotaView
+         * @description An account's minutes now: capacity + overdrawn = used + reserved + free.
+         */
+        QuotaView: {
+            /** At */
+            at: string;
+            /** Version */
+            version: number;
+            /** Capacity Ms */
+            capacity_ms: number;
+            /** Used Ms */
+            used_ms: number;
+            /** Reserved Ms */
+            reserved_ms: number;
+            /** Free Ms */
+            free_ms: number;
+            /** Overdrawn Ms */
+            overdrawn_ms: number;
+            /** Suspense Ms */
+            suspense_ms: number;
+            /**
+             * Level
+             * @enum {integer}
+             */
+            level: 0 | 80 | 95 | 100;
+            /** Empty At */
+            empty_at: string | null;
+            /** Captures */
+            captures: components["schemas"]["QuotaCapture"][];
+        };
+        /**
          * RtcView
          * @description What a browser's peer connection is made with.
          */
@@ -799,6 +928,43 @@ export interface components {
         TraceView: {
             /** Lines */
             lines: components["schemas"]["TraceLineView"][];
+        };
+        /**
+         * UsageDay
+         * @description What one day did to the minutes in use.
+         */
+        UsageDay: {
+            /**
+             * Day
+             * Format: date
+             */
+            day: string;
+            /** Recorded Ms */
+            recorded_ms: number;
+            /** Returned Ms */
+            returned_ms: number;
+            /** Calls */
+            calls: number;
+        };
+        /**
+         * UsageView
+         * @description Days on which something happened, oldest first.
+         */
+        UsageView: {
+            /** Timezone */
+            timezone: string;
+            /**
+             * Since
+             * Format: date
+             */
+            since: string;
+            /**
+             * Until
+             * Format: date
+             */
+            until: string;
+            /** Days */
+            days: components["schemas"]["UsageDay"][];
         };
     };
     responses: never;
@@ -2239,6 +2405,180 @@ export interface operations {
             };
             /** @description Unsupported Media Type */
             415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    "quota.read": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["QuotaView"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    "quota.usage": {
+        parameters: {
+            query?: {
+                until?: string;
+                days?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UsageView"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    "quota.ledger": {
+        parameters: {
+            query?: {
+                cursor?: string;
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LedgerView"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };

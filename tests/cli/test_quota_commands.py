@@ -1,49 +1,39 @@
 """`callgate quota …` and the contract commands of `callgate account`, as an operator types."""
 
 import asyncio
+import io
 import json
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
-import click
 import pytest
-import typer
-from typer.testing import CliRunner
 
 from gateway.adapters.system_clock import SystemClock
-from gateway.cli_quota import add_account_commands, quota
 from gateway.core.ids import CallId
 from gateway.core.quota.charge import Recorded, Stamp
 from gateway.core.quota.lease import BudgetId, WorkerId
 from gateway.foundation import Foundation, open_foundation
 from gateway.settings import load
+from tests.cli.conftest import Callgate
 
 CID = "C-1001"
 END = str(date.today() + timedelta(days=300))  # noqa: DTZ011 (any day far ahead)
 
 
-def _program() -> typer.Typer:
-    program, account = typer.Typer(), typer.Typer()
-    add_account_commands(account)
-    program.add_typer(quota)
-    program.add_typer(account, name="account")
-    return program
-
-
+@dataclass(frozen=True, slots=True)
 class Operator:
-    """Types commands."""
+    """Types commands, into the program itself, on a data directory of their own."""
+
+    callgate: Callgate
 
     def run(self, *words: str) -> str:
-        result = CliRunner().invoke(_program(), list(words))
-        assert result.exit_code == 0, result.output
-        return result.stdout
+        return self.callgate(*words).out
 
-    def fails(self, *words: str) -> str:
-        result = CliRunner().invoke(_program(), list(words))
-        assert result.exit_code != 0, result.output
-        return click.unstyle(result.stderr)
+    def fails(self, *words: str, code: int = 1) -> str:
+        return self.callgate(*words, code=code).err
 
     def json(self, *words: str) -> Any:
         return json.loads(self.run(*words, "--json"))
@@ -62,15 +52,9 @@ class Operator:
 
 
 @pytest.fixture
-def operator(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Operator:
-    monkeypatch.setenv("CALLGATE_DATA_DIR", str(tmp_path))
-    operator = Operator()
-    operator.stored(
-        lambda stores: stores.accounts.add_account(
-            cid=CID, name="Toko Maju", timezone="Asia/Jakarta"
-        )
-    )
-    return operator
+def operator(callgate: Callgate) -> Operator:
+    callgate("account", "add", CID, "--name", "Toko Maju", "--timezone", "Asia/Jakarta")
+    return Operator(callgate)
 
 
 @pytest.fixture
@@ -87,7 +71,7 @@ def subscribe(operator: Operator, users: int = 5, *more: str) -> str:
 
 
 def test_a_subscription_and_an_add_on_give_their_minutes(subscribed: Operator) -> None:
-    bought = subscribed.run("quota", "add-on", CID, "--packs", "2", "--note", "order 7")
+    bought = subscribed.run("quota", "top-up", CID, "--packs", "2", "--note", "order 7")
     assert "2,000:00 min" in bought
     assert "IDR 100,000" in bought
     row = subscribed.balance()
@@ -118,7 +102,7 @@ def test_every_minute_is_explained(subscribed: Operator) -> None:
 
 
 def test_what_will_happen_to_the_capacity_is_told(subscribed: Operator) -> None:
-    subscribed.run("quota", "add-on", CID, "--packs", "1")
+    subscribed.run("quota", "top-up", CID, "--packs", "1")
     plan = subscribed.json("quota", "capacity", CID)
     assert sum(plan["now"].values()) == 1400 * 60_000
     assert sum(change["amount_ms"] for change in plan["changes"]) == -1400 * 60_000
@@ -147,11 +131,12 @@ def test_the_price_list_is_shown_and_can_be_replaced(
     assert "plans.toml" in subscribed.fails("quota", "show")
 
 
-def test_a_customer_who_leaves_owns_nothing(subscribed: Operator) -> None:
-    assert (
-        "Does C-1001 leave?"
-        in CliRunner().invoke(_program(), ["account", "churn", CID], input="n\n").output
-    )
+def test_a_customer_who_leaves_owns_nothing(
+    subscribed: Operator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO("n\n"))
+    asked = subscribed.callgate("account", "churn", CID, code=1)
+    assert "Does C-1001 leave?" in asked.out
     assert subscribed.balance()["capacity_ms"] == 400 * 60_000
     subscribed.run("account", "churn", CID, "--yes")
     row = subscribed.balance()
@@ -171,13 +156,13 @@ def test_orders_that_cannot_be_are_refused_in_plain_words(operator: Operator) ->
     assert "before the start" in subscribe_with("qontak-360", "1", "2020-01-01")
     assert "YYYY-MM-DD" in subscribe_with("qontak-360", "1", "31.12.2030")
     assert "absurdly" in subscribe_with("qontak-360", "1", "9999-12-31")
-    assert "needs a subscription" in operator.fails("quota", "add-on", CID, "--packs", "1")
-    assert operator.fails("quota", "show", "C-nobody").startswith("error: ")
+    assert "needs a subscription" in operator.fails("quota", "top-up", CID, "--packs", "1")
+    assert operator.fails("quota", "show", "C-nobody").startswith("callgate: ")
     assert "cursor" in operator.fails("quota", "explain", CID, "--cursor", "x")
     assert "days" in operator.fails("quota", "usage", CID, "--since", "2001-01-01")
     subscribe(operator)
     for packs in ("0", "-1", "999999999"):
-        assert "packs must be" in operator.fails("quota", "add-on", CID, "--packs", packs)
+        assert "packs must be" in operator.fails("quota", "top-up", CID, "--packs", packs)
     assert operator.balance()["capacity_ms"] == 400 * 60_000
 
 

@@ -1,0 +1,1 @@
+"""Recordings of calls: which are made, and what becomes of them. Pure rules."""

@@ -146,8 +146,7 @@ def _official_only(official: OfficialCopy, free_ms: int) -> Conclusion:
     room = free_ms if official.extra_ms is None else official.extra_ms
     stored = min(official.duration_ms, room)
     if not stored:
-        # There are no minutes for it.
-        return Conclusion(Verdict.LOST, None, 0)
+        return Conclusion(Verdict.TRIMMED_TO_QUOTA, None, 0, official_sha256=official.sha256)
     return Conclusion(
         Verdict.OFFICIAL_ONLY,
         Copy.OFFICIAL,

@@ -113,9 +113,10 @@ damaged       | expired            | local_only       | local    | 25000 | settl
 
 def table() -> list[tuple[str, ...]]:
     rows = [tuple(cell.strip() for cell in row.split("|")) for row in TABLE.strip().split("\n")]
+    back = dict.fromkeys(OFFICIALS, "delete -60000") | {"declined": "correction -60000"}
     gone = [
-        ("deleted meanwhile", name, "deleted", "-", "0", "settle +60000, delete -60000")
-        for name in OFFICIALS
+        ("deleted meanwhile", name, "deleted", "-", "0", f"settle +60000, {entry}")
+        for name, entry in back.items()
     ]
     return [*rows, *gone]
 
@@ -327,4 +328,4 @@ def test_without_any_minutes_an_official_file_alone_cannot_be_kept() -> None:
     books = Books(balance=Balance(capacity_ms=0))
     books.tell(MISSING, 1.0)
     books.tell(RIGHT, MINUTE)
-    assert seen(books) == ("lost", "-", "0", "settle +0")
+    assert seen(books) == ("trimmed_to_quota", "-", "0", "settle +0")

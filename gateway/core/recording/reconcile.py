@@ -129,10 +129,7 @@ def _conclude(facts: Facts, now: float, free_ms: int) -> Conclusion | None:
     if facts.official is None:
         is_corrupt = OfficialFailure.CORRUPT in facts.failures
         return _local(facts, Verdict.CORRUPT if is_corrupt else Verdict.LOCAL_ONLY)
-    local = facts.local or MISSING
-    if not local.is_there:
-        return _official_only(facts.official, free_ms)
-    return _compare(local, facts.official, facts.surplus_max_ms, free_ms)
+    return _with_official(facts, facts.official, free_ms)
 
 
 def _local(facts: Facts, verdict: Verdict) -> Conclusion:
@@ -140,6 +137,12 @@ def _local(facts: Facts, verdict: Verdict) -> Conclusion:
     if not local.is_there:
         return Conclusion(Verdict.LOST, None, 0)
     return Conclusion(verdict, Copy.LOCAL, local.duration_ms, kept_local=local.granted)
+
+
+def _with_official(facts: Facts, official: OfficialCopy, free_ms: int) -> Conclusion:
+    if facts.local is None or not facts.local.is_there:
+        return _official_only(official, free_ms)
+    return _compare(facts.local, official, facts.surplus_max_ms, free_ms)
 
 
 def _official_only(official: OfficialCopy, free_ms: int) -> Conclusion:

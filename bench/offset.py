@@ -18,8 +18,8 @@ import numpy as np
 
 from bench.assembly import FRAME, RATE, phrase, write_capture
 from media.assemble import assemble
-from media.offset import find_offset
 from media.official import cut_file, inspect
+from media.offset import find_offset
 from media.ogg import OggWriter, PageFlag, lacing
 from media.ogg_opus import OpusHead, encode_tags
 
@@ -82,7 +82,7 @@ def main() -> int:
         "cut_s": round(cut_s, 3),
         "offset_ms": found.offset_ms,
         "offset_is_right": found.offset_ms is not None
-        and abs(found.offset_ms + EARLIER_FRAMES * FRAME * 1000 // RATE) <= 20,  # noqa: PLR2004
+        and abs(found.offset_ms + EARLIER_FRAMES * FRAME * 1000 // RATE) <= 20,
         "grown_mib": (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) >> 10,
     }
     for name, value in result.items():

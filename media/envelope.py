@@ -17,12 +17,14 @@ BLOCK_PACKETS: Final = 50
 Floats = npt.NDArray[np.float32]
 
 
-def read_envelope(reader: OpusReader, *, listen_ms: int | None = None) -> Floats:
+def read_envelope(
+    reader: OpusReader, *, listen_ms: int | None = None, reads_on: bool = True
+) -> Floats:
     """Return the energy of each step of a file, all channels together.
 
-    Reads the file to its end: afterwards `reader.samples` is known; but decodes no more than
-    `listen_ms` of it. What libopus cannot decode counts as silence. Raises `BadOgg` as the
-    reader does. Takes 4 bytes for each step.
+    Decodes no more than `listen_ms` of it, but reads it to its end unless told otherwise:
+    afterwards `reader.samples` is known. What libopus cannot decode counts as silence. Raises
+    `BadOgg` as the reader does. Takes 4 bytes for each step.
     """
     streams = reader.head.streams
     decoders = [_decoder(reader.head, index) for index in range(streams)]
@@ -32,6 +34,8 @@ def read_envelope(reader: OpusReader, *, listen_ms: int | None = None) -> Floats
     size = 0
     for packet in reader.packets():
         if wanted is not None and size >= wanted:
+            if not reads_on:
+                return steps.all()
             continue
         waiting.append(packet)
         size += packet.samples

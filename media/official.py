@@ -69,7 +69,7 @@ def inspect(
     `laid_out` says when (in ms of real time since the capture began) what ours holds was
     recorded. Raises `AssemblyFailed`.
     """
-    heard, reader = _listen(file, "not_ogg_opus", LISTEN_MS)
+    heard, reader = _listen(file, LISTEN_MS)
     if not reader.samples:
         raise AssemblyFailed("nothing_recorded", "it holds no audio")
     found = Inspected(-(-reader.samples // _PER_MS), reader.head.channels)
@@ -77,26 +77,34 @@ def inspect(
         return found
     offset = None
     for listen_ms in (LISTEN_MS, LISTEN_LONGER_MS):
-        own, _ = _listen(ours, "ours_unreadable", listen_ms)
+        own = _listen_to_ours(ours, listen_ms)
         offset = find_offset(spread(own, laid_out), heard, expected_ms=expected_ms)
         if offset is not None or found.duration_ms <= listen_ms:
             break
-        heard, _ = _listen(file, "not_ogg_opus", LISTEN_LONGER_MS)
+        heard, _ = _listen(file, LISTEN_LONGER_MS)
     if offset is None:
         return found
     return Inspected(found.duration_ms, found.channels, offset.ms, offset.certainty)
 
 
-def _listen(path: Path, code: str, listen_ms: int) -> tuple[Floats, OpusReader]:
+def _listen(path: Path, listen_ms: int) -> tuple[Floats, OpusReader]:
     try:
         with path.open("rb") as source:
             reader = OpusReader(source)
             _check_streams(reader)
             return read_envelope(reader, listen_ms=listen_ms), reader
     except BadOgg as error:
-        raise AssemblyFailed(code, str(error)) from error
+        raise AssemblyFailed("not_ogg_opus", str(error)) from error
     except OSError as error:
         raise AssemblyFailed("unreadable", error.strerror or "", status=DISK_FAILED) from error
+
+
+def _listen_to_ours(path: Path, listen_ms: int) -> Floats:
+    try:
+        with path.open("rb") as source:
+            return read_envelope(OpusReader(source), listen_ms=listen_ms, reads_on=False)
+    except (BadOgg, OSError) as error:
+        raise AssemblyFailed("ours_unreadable", str(error)) from error
 
 
 def _check_streams(reader: OpusReader) -> None:

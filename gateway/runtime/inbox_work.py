@@ -6,6 +6,7 @@ transaction that keeps its effect, so a crash in between means that it is simply
 
 import asyncio
 from collections import deque
+from collections.abc import Awaitable, Callable
 
 import structlog
 
@@ -14,6 +15,7 @@ from gateway.core.errors import BadInput, NotOwner, StoreDown, VersionConflict
 from gateway.core.ids import CallId, InboxId
 from gateway.core.whatsapp import (
     BusinessConnect,
+    FileAvailable,
     StatusChanged,
     Terminated,
     UserConnect,
@@ -32,7 +34,8 @@ RETRY_FIRST_S = 0.5
 STORE_DOWN = (
     "The database cannot be reached. Calls that go on are not affected; new ones have to wait."
 )
-LATER_KINDS = frozenset({"call_recording_available", "call_transcription_available"})
+OnFile = Callable[[FileAvailable, InboxId], Awaitable[None]]
+"""Takes note of a file that Meta has made, and closes the inbox row."""
 
 
 class NotYet(Exception):
@@ -51,6 +54,7 @@ class InboxWork:
         notices: Notices,
         tasks: Tasks,
     ) -> None:
+        self.on_file: OnFile | None = None
         self._world = world
         self._timing = settings.timing
         self._limits = settings.limits
@@ -159,13 +163,19 @@ class InboxWork:
         event = self._world.read_webhook(row.item)
         match event:
             case None:
-                is_later = row.item.kind in LATER_KINDS
-                note = "kept for recordings" if is_later else "no news of a call"
-                await self._world.inbox.done(row.inbox_id, note=note)
+                await self._world.inbox.done(row.inbox_id, note="no news of a call")
+            case FileAvailable():
+                await self._file_came(event, row)
             case UserConnect():
                 await self._user_called(event, row)
             case BusinessConnect() | StatusChanged() | Terminated():
                 await self._progressed(event, row)
+
+    async def _file_came(self, event: FileAvailable, row: InboxRow) -> None:
+        if self.on_file is None:
+            await self._world.inbox.done(row.inbox_id, note="kept for recordings")
+        else:
+            await self.on_file(event, row.inbox_id)
 
     async def _user_called(self, event: UserConnect, row: InboxRow) -> None:
         if await self._calls.find(event.phone_number_id, event.wacid) is not None:

@@ -42,9 +42,7 @@ class Plant:
 
 
 @asynccontextmanager
-async def plant(
-    jobs: FakeJobs | None = None, *, poll_s: float = 5.0
-) -> AsyncIterator[Plant]:
+async def plant(jobs: FakeJobs | None = None, *, poll_s: float = 5.0) -> AsyncIterator[Plant]:
     clock = VirtualClock()
     tasks = Tasks(clock)
     table = jobs or FakeJobs()

@@ -20,6 +20,7 @@ from media.offset import find_offset
 from media.ogg_cut import cut
 from media.ogg_opus import OpusHead
 from media.ogg_reader import OpusReader
+from sandbox.recorder import encode_ogg
 from tests.media_capture.audio import RATE, Samples, encode, ffmpeg_decode, speech
 from tests.media_capture.foreign import (
     Floats,
@@ -304,6 +305,21 @@ def test_failures_are_told_in_one_line(
     ]
     told_status, told = run(*placed)
     assert (told_status, told["error"]) == (status, code)
+
+
+@pytest.mark.parametrize("channels", [1, 2])
+@pytest.mark.parametrize("samples", [48_000, 48_001, 100_000])
+def test_a_file_of_ffmpegs_muxer_is_sound_and_cut(
+    tmp_path: Path, channels: int, samples: int
+) -> None:
+    spoken = speech(3, 1)[:samples]
+    path = tmp_path / "x.ogg"
+    path.write_bytes(encode_ogg(spoken, spoken, channels))
+    found = inspect(path)
+    assert (found.duration_ms, found.channels) == (-(-samples // 48), channels)
+    made = cut_file(path, tmp_path / "cut.ogg", ((250, 750),))
+    assert made.duration_ms == 500
+    assert inspect(tmp_path / "cut.ogg").duration_ms == 500
 
 
 @pytest.mark.parametrize("text", ["5:1", "0:10,5:20", "a:b", "1"])

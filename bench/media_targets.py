@@ -11,8 +11,12 @@ from pathlib import Path
 from typing import Protocol
 
 from media import protocol
+from media import protocol_capture as recording
+from media.protocol_message import Message
 
 START_S = 30.0
+PLENTY_MS = 10**9
+BUDGET = "bench"
 
 
 class Target(Protocol):
@@ -28,14 +32,26 @@ class Target(Protocol):
     async def join(self, calls: int) -> None:
         """Called when all legs are connected."""
 
+    async def leave(self) -> int:
+        """Called when the load is over; how many packets recordings lack."""
+
 
 class WorkerTarget:
     """Our media worker, driven over its socket."""
 
     def __init__(
-        self, pid: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+        self,
+        pid: int,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        *,
+        records: bool,
     ) -> None:
         self.pid = pid
+        self._records = records
+        self._captures: list[str] = []
+        self._stopped: dict[str, recording.CaptureStopped] = {}
+        self._all_stopped = asyncio.Event()
         self._writer = writer
         self._ids = itertools.count()
         self._answers: dict[str, asyncio.Future[protocol.Done]] = {}
@@ -62,6 +78,33 @@ class WorkerTarget:
                 )
             )
             await self._ask(protocol.StartSending(id=self._id(), epoch=1, leg_id=whatsapp))
+            if self._records:
+                await self._record(whatsapp)
+
+    async def leave(self) -> int:
+        """End all captures; how many packets their files lack."""
+        for name in self._captures:
+            await self._ask(recording.StopCapture(id=self._id(), epoch=1, capture_id=name))
+        if self._captures:
+            await asyncio.wait_for(self._all_stopped.wait(), START_S)
+        return sum(event.dropped_packets for event in self._stopped.values())
+
+    async def _record(self, whatsapp: str) -> None:
+        if not self._captures:
+            await self._ask(
+                recording.OpenBudget(id=self._id(), budget_id=BUDGET, granted_ms=PLENTY_MS)
+            )
+        await self._ask(
+            recording.StartCapture(
+                id=self._id(),
+                epoch=1,
+                whatsapp_leg_id=whatsapp,
+                capture_id=whatsapp,
+                budget_id=BUDGET,
+                blob="",
+            )
+        )
+        self._captures.append(whatsapp)
 
     def _id(self) -> str:
         return f"bench-{next(self._ids)}"
@@ -82,6 +125,10 @@ class WorkerTarget:
                 self._answers.pop(message.id).set_result(message)
             elif isinstance(message, protocol.Failed):
                 self._answers.pop(message.id).set_exception(RuntimeError(message.reason))
+            elif isinstance(message, recording.CaptureStopped):
+                self._stopped[message.capture_id] = message
+                if len(self._stopped) == len(self._captures):
+                    self._all_stopped.set()
 
 
 class PipeTarget:
@@ -105,6 +152,10 @@ class PipeTarget:
     async def join(self, calls: int) -> None:
         """The process joins legs of the same number by itself."""
 
+    async def leave(self) -> int:
+        """Nothing is known of what it lacks."""
+        return 0
+
     async def _read(self) -> None:
         assert self._process.stdout is not None
         while line := await self._process.stdout.readline():
@@ -113,13 +164,14 @@ class PipeTarget:
 
 
 @asynccontextmanager
-async def worker_target() -> AsyncIterator[WorkerTarget]:
-    """A fresh media worker on 127.0.0.1."""
+async def worker_target(captures: Path | None = None) -> AsyncIterator[WorkerTarget]:
+    """A fresh media worker on 127.0.0.1; records all calls below `captures` if it is given."""
     with tempfile.TemporaryDirectory(prefix="bench-") as name:
         socket_path, token_path = Path(name) / "media.sock", Path(name) / "token"
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "media", "--bind", "127.0.0.1",
             "--socket", str(socket_path), "--token-file", str(token_path),
+            *(() if captures is None else ("--captures", str(captures))),
             stderr=asyncio.subprocess.DEVNULL,
         )  # fmt: skip
         try:
@@ -132,7 +184,7 @@ async def worker_target() -> AsyncIterator[WorkerTarget]:
             )
             await _send(writer, hello)
             await _receive(reader)
-            yield WorkerTarget(process.pid, reader, writer)
+            yield WorkerTarget(process.pid, reader, writer, records=captures is not None)
             writer.close()
         finally:
             process.kill()
@@ -140,10 +192,10 @@ async def worker_target() -> AsyncIterator[WorkerTarget]:
 
 
 @asynccontextmanager
-async def pipe_target(module: str) -> AsyncIterator[PipeTarget]:
+async def pipe_target(module: str, *arguments: str) -> AsyncIterator[PipeTarget]:
     """A relay of the bench itself, run as `python -m module`."""
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", module,
+        sys.executable, "-m", module, *arguments,
         stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, limit=1 << 20,
     )  # fmt: skip
     try:
@@ -163,12 +215,12 @@ async def _connect(
             await asyncio.sleep(0.05)
 
 
-async def _send(writer: asyncio.StreamWriter, message: protocol.Message) -> None:
+async def _send(writer: asyncio.StreamWriter, message: Message) -> None:
     body = message.model_dump_json().encode()
     writer.write(len(body).to_bytes(4, "big") + body)
     await writer.drain()
 
 
-async def _receive(reader: asyncio.StreamReader) -> protocol.Message:
+async def _receive(reader: asyncio.StreamReader) -> Message:
     length = int.from_bytes(await reader.readexactly(4), "big")
     return protocol.FromWorker.validate_json(await reader.readexactly(length))

@@ -15,6 +15,7 @@ from aiohttp import web
 
 from bench.webhooks_load import APP_SECRET, NUMBER_ID, PATH
 from gateway import log
+from gateway.adapters.capture_assembly import AssemblyPlaces, CaptureAssembly
 from gateway.adapters.media_engine import MediaSocketEngine, WorkerAddress
 from gateway.adapters.media_process import MediaProcess, WorkerCommand
 from gateway.adapters.system_clock import SystemClock
@@ -114,6 +115,9 @@ async def serve_gateway(folder: Path, graph_url: str) -> None:
             bus=nobody,
             media=engine,
             minutes=foundation.minutes,
+            budgets=engine.budgets,
+            recordings=foundation.recordings,
+            assembler=CaptureAssembly(AssemblyPlaces(folder, folder)),
             whatsapp=WhatsAppCalls(graph, clock=clock),
             clock=clock,
             new_id=random_id,

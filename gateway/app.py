@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from gateway.adapters.capture_assembly import AssemblyPlaces, CaptureAssembly
 from gateway.adapters.media_engine import EngineSettings, MediaSocketEngine, WorkerAddress
 from gateway.adapters.media_process import MediaProcess, WorkerCommand
 from gateway.adapters.redis_bus import RedisBus
@@ -81,6 +82,7 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
             stores.calls, clock, lines_max=limits.trace_lines_max, flush_s=limits.trace_flush_s
         )
         late = _LateLink()
+        media = await _open_media(stack, settings, life, late)
         world = World(
             calls=stores.calls,
             tombstones=stores.tombstones,
@@ -89,22 +91,23 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
             directory=stores.directory,
             presence=presence,
             bus=bus,
-            media=await _open_media(stack, settings, life, late),
+            media=media,
             minutes=stores.minutes,
+            budgets=media.budgets,
+            recordings=stores.recordings,
+            assembler=_assembler(settings),
             whatsapp=await _open_whatsapp(stack, settings, clock, trace),
             clock=clock,
             new_id=random_id,
         )
-        runtime = await stack.enter_async_context(
-            CallRuntime(
-                world,
-                life,
-                RuntimeSettings(timing=_timing(settings), keeper=keeper_bounds(settings)),
-                trace,
-            )
-        )
+        bounds = RuntimeSettings(timing=_timing(settings), keeper=keeper_bounds(settings))
+        runtime = await stack.enter_async_context(CallRuntime(world, life, bounds, trace))
         late.tell = runtime.media_link_changed
         yield await _serve(stack, settings, stores, world, runtime)
+
+
+def _assembler(settings: Settings) -> CaptureAssembly:
+    return CaptureAssembly(AssemblyPlaces(settings.captures_path, settings.recordings_path))
 
 
 async def _open_link(
@@ -141,7 +144,7 @@ async def _open_media(
 
 def worker_arguments(settings: Settings) -> tuple[str, ...]:
     """Return the command line of a media worker, without its socket and token."""
-    arguments: list[str] = []
+    arguments = ["--captures", str(settings.captures_path)]
     for address in settings.media_bind:
         arguments += ["--bind", str(address)]
     for address in settings.media_public_addresses:

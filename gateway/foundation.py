@@ -23,6 +23,7 @@ from gateway.adapters.sql_purge import Retention, SqlPurge
 from gateway.adapters.sql_quota_books import SqlQuotaBooks
 from gateway.adapters.sql_quota_contracts import SqlContracts
 from gateway.adapters.sql_quota_minutes import SqlMinutes
+from gateway.adapters.sql_recordings import SqlRecordings
 from gateway.adapters.sql_sessions import SessionBounds, SqlSessions
 from gateway.adapters.system_ids import random_id
 from gateway.core.ids import NodeId
@@ -54,6 +55,7 @@ class Foundation:
     plans: PlanBook
     purge: SqlPurge
     quota_books: SqlQuotaBooks
+    recordings: SqlRecordings
     sessions: SqlSessions
     tombstones: SqlTombstones
 
@@ -173,6 +175,7 @@ def _stores(
             database, Retention(inbox_s=settings.inbox_kept_s, trace_s=settings.trace_kept_s)
         ),
         quota_books=SqlQuotaBooks(database),
+        recordings=SqlRecordings(database),
         sessions=SqlSessions(
             database,
             SessionBounds(

@@ -257,6 +257,16 @@ class Settings(BaseSettings):
         return self.data_path / "media" / "worker.sock"
 
     @property
+    def captures_path(self) -> Path:
+        """Where the media worker writes what it captures."""
+        return self.data_path / "media" / "captures"
+
+    @property
+    def recordings_path(self) -> Path:
+        """Where recordings are kept."""
+        return self.data_path / "recordings"
+
+    @property
     def media_ports(self) -> tuple[int, int]:
         """First and last UDP port for media; zeros let the system choose."""
         low, _, high = self.media_port_range.partition("-")

@@ -1,29 +1,43 @@
 """Who records and who pays: the worker's records of captures and budgets."""
 
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 from media.budget import Budget
 from media.capture import Capture
 from media.capture_files import SegmentFile
-from media.protocol_capture import BudgetSnapshot, CaptureSnapshot
+from media.protocol_capture import BudgetSnapshot, CaptureSnapshot, CaptureState
+from media.protocol_message import FailureCode
 
 
 class CaptureConflict(Exception):
-    """The state of a budget or capture forbids the command; the text says why."""
+    """The state of a budget or capture forbids the command; the text says why.
+
+    CaptureConflict
+    ├── NoSuchBudget
+    ├── NoSuchCapture    unknown, or over with all its files finished
+    └── TooManyBudgets
+    """
+
+    code: ClassVar[FailureCode] = "conflict"
 
 
-@dataclass(frozen=True, slots=True)
-class CaptureSettings:
-    """Times and bounds of captures."""
+class NoSuchBudget(CaptureConflict):
+    """No budget of that name is open."""
 
-    flush_interval_s: float = 0.15
-    """Between two ticks; what a killed worker loses at most, but for the disk's own time."""
-    sync_interval_s: float = 0.9
-    """With a tick and the sync itself, a power loss costs 1.2 s at most."""
-    hold_s: float = 5.0
-    """How long packets wait in memory for a grant or for a stalled disk."""
-    records_max: int = 2_000
-    """Of one capture that wait in memory; both directions make 100 a second."""
+    code = "no_such_budget"
+
+
+class NoSuchCapture(CaptureConflict):
+    """No capture of that name is known any more, or was ever."""
+
+    code = "no_such_capture"
+
+
+class TooManyBudgets(CaptureConflict):
+    """Another budget would be more than the worker holds."""
+
+    code = "limit"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +85,11 @@ class CaptureCall:
     """Files on their way to the disk."""
     files: int = 0
     reported_ms: int = 0
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether it records, or may again."""
+        return self.capture.state not in (CaptureState.ENDING, CaptureState.ENDED)
 
     @property
     def written_ms(self) -> int:

@@ -46,8 +46,8 @@ def carry_out_on_call(
 ) -> CaptureSnapshot | None:
     """Return the capture as it is after the command; raises `CaptureConflict`.
 
-    After `StartCapture` the caller hangs what `Captures.tap` returns on the leg, and takes it
-    off after `StopCapture`. None: the capture is over and all its files are finished.
+    After `StartCapture` the caller shows the leg's packets to what `Captures.tap` returns.
+    None: the capture is over and all its files are finished.
     """
     match command:
         case StartCapture():

@@ -72,6 +72,8 @@ class StopReason(StrEnum):
     IO_ERROR = "io_error"
     DISK_SLOW = "disk_slow"
     """The disk did not take the bytes in time."""
+    LEG_CLOSED = "leg_closed"
+    """The WhatsApp leg is gone and nobody had asked for the end before."""
     WORKER_CLOSING = "worker_closing"
     RECOVERED = "recovered"
     """The worker died; a recovery closed the file."""
@@ -88,6 +90,7 @@ REASONS: Final = (
     StopReason.RECOVERED,
     StopReason.LEDGER_UNREACHABLE,
     StopReason.BUDGET_CLOSED,
+    StopReason.LEG_CLOSED,
 )
 """The numbers of reasons in files; only ever appended to."""
 

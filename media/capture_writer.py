@@ -9,6 +9,7 @@ disk fills the queue, which `accepting` tells. What became of the files comes ba
 import errno
 import os
 import threading
+import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -138,9 +139,10 @@ class CaptureWriter:
         Returns False where that took longer than `timeout_s`: the disk is stalled and what
         is missing is left to recovery.
         """
+        give_up_at = time.monotonic() + timeout_s
         self._writes.put(None)
         self._writing.join(timeout_s)
-        self._syncing.join(timeout_s)
+        self._syncing.join(max(0.0, give_up_at - time.monotonic()))
         return not (self._writing.is_alive() or self._syncing.is_alive())
 
     # --- the writing thread ----------------------------------------------------------------

@@ -7,8 +7,11 @@ the timing. The rest waits in memory while an ask is unanswered, for `hold_s` at
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Final, assert_never
+
+import structlog
 
 from media.budget import Budget, share_out
 from media.capture import Capture
@@ -17,26 +20,18 @@ from media.capture_book import (
     CaptureCall,
     CaptureConflict,
     CaptureOrder,
-    CaptureSettings,
+    NoSuchBudget,
+    NoSuchCapture,
+    TooManyBudgets,
 )
 from media.capture_files import SegmentFile
 from media.capture_format import StopReason
+from media.capture_news import CaptureNews, Publish
 from media.capture_writer import Append, CaptureWriter, Close, SegmentClosed, SegmentFailed
-from media.protocol_capture import (
-    BudgetLow,
-    BudgetSnapshot,
-    CaptureEvent,
-    CaptureSnapshot,
-    CaptureStarted,
-    CaptureState,
-    CaptureStopped,
-    CaptureWritten,
-    SegmentFinished,
-    WrittenMs,
-)
+from media.protocol_capture import BudgetSnapshot, CaptureSnapshot, CaptureState
+from media.settings import CaptureSettings
 
-Publish = Callable[[Callable[[int, float], CaptureEvent]], None]
-"""Takes a function of the event's number and the wall clock in s."""
+log = structlog.get_logger()
 
 _RESUMED_BY_GRANT: Final = (
     StopReason.QUOTA,
@@ -53,7 +48,9 @@ class Captures:
         self, writer: CaptureWriter, publish: Publish, settings: CaptureSettings
     ) -> None:
         self._writer = writer
-        self._publish = publish
+        self.failures = 0
+        """Mistakes of ours that were contained."""
+        self._news = CaptureNews(publish)
         self._settings = settings
         self._accounts: dict[str, Account] = {}
         self._calls: dict[str, CaptureCall] = {}
@@ -67,6 +64,8 @@ class Captures:
     def open_budget(self, budget_id: str, granted_ms: int) -> BudgetSnapshot:
         """Make a budget known with its first grant; one that is known stays as it is."""
         if budget_id not in self._accounts:
+            if len(self._accounts) >= self._settings.budgets_max:
+                raise TooManyBudgets("the media worker has no room for another budget")
             budget = Budget(budget_id)
             budget.grant(0, granted_ms, answers=0)
             self._accounts[budget_id] = Account(budget, {})
@@ -105,7 +104,7 @@ class Captures:
     def _account(self, budget_id: str) -> Account:
         account = self._accounts.get(budget_id)
         if account is None:
-            raise CaptureConflict("no such budget")
+            raise NoSuchBudget("no such budget")
         return account
 
     # --- captures --------------------------------------------------------------------------
@@ -114,7 +113,11 @@ class Captures:
         """Return the tap of a new capture that records from `now`; a known one is returned."""
         call = self._calls.get(order.capture_id)
         if call is not None:
+            if call.whatsapp_leg_id != order.whatsapp_leg_id:
+                raise CaptureConflict("a capture of that name records another leg")
             return call.capture
+        if any(each.is_alive for each in self._of_leg(order.whatsapp_leg_id)):
+            raise CaptureConflict("the leg is being recorded already")
         account = self._account(order.budget_id)
         capture = Capture(
             order.capture_id,
@@ -142,8 +145,13 @@ class Captures:
         if call is None or call.capture.state is CaptureState.ENDED:
             return
         if call.capture.end(now, reason):
-            self._tell_stopped(call)
+            self._news.stopped(call)
             self._forget_if_over(call)
+
+    def end_of_leg(self, now: float, whatsapp_leg_id: str) -> None:
+        """End what records a leg that is gone."""
+        for call in self._of_leg(whatsapp_leg_id):
+            self.end(now, call.capture.capture_id, StopReason.LEG_CLOSED)
 
     def end_all(self, now: float) -> None:
         """End every capture with what is granted already; the caller stops the writer next."""
@@ -171,10 +179,15 @@ class Captures:
             tuple(account.snapshot() for account in self._accounts.values()),
         )
 
+    def _of_leg(self, whatsapp_leg_id: str) -> list[CaptureCall]:
+        return [
+            call for call in self._calls.values() if call.whatsapp_leg_id == whatsapp_leg_id
+        ]
+
     def _call(self, capture_id: str) -> CaptureCall:
         call = self._calls.get(capture_id)
         if call is None:
-            raise CaptureConflict("no such capture")
+            raise NoSuchCapture("no such capture")
         return call
 
     # --- the work --------------------------------------------------------------------------
@@ -183,7 +196,8 @@ class Captures:
         """Tick until cancelled. `clock` is the one that stamps the packets."""
         while True:
             await asyncio.sleep(self._settings.flush_interval_s)
-            self.tick(clock())
+            with self._contained():
+                self.tick(clock())
 
     def tick(self, now: float) -> None:
         """Draw, write and report what is due at monotonic `now`; never blocks."""
@@ -191,7 +205,8 @@ class Captures:
         if self._writer.accepting:
             self._stalled_since = None
             for account in self._accounts.values():
-                self._draw(account, now)
+                with self._contained():
+                    self._draw(account, now)
         else:
             self._wait_for_disk(now)
         self._submit()
@@ -200,7 +215,17 @@ class Captures:
         elif now - self._second_began >= self._settings.sync_interval_s:
             self._second_began = now
             self._writer.sync(self._owners)
-            self._tell_written()
+            self._news.written(self._calls.values(), self._accounts.values())
+
+    @contextmanager
+    def _contained(self) -> Iterator[None]:
+        """A mistake of ours costs one account recorded time, and no call. It is told once."""
+        try:
+            yield
+        except Exception:
+            self.failures += 1
+            if self.failures == 1:
+                log.exception("captures failed")
 
     def _submit(self) -> None:
         work, self._work = self._work, []
@@ -243,19 +268,8 @@ class Captures:
             for each in account.captures.values()
         )
         ask = budget.ask(now, drawing) if account.captures else None
-        if ask is None:
-            return
-        self._publish(
-            lambda seq, at: BudgetLow(
-                seq=seq,
-                at=at,
-                budget_id=budget.budget_id,
-                ask=ask,
-                captures=drawing,
-                granted_ms=budget.granted_ms,
-                drawn_ms=budget.drawn_ms,
-            )
-        )
+        if ask is not None:
+            self._news.budget_low(budget, ask, drawing)
 
     def _write(self, call: CaptureCall, records: bytes) -> None:
         if not records:
@@ -273,15 +287,7 @@ class Captures:
         call.files += 1
         call.unfinished += 1
         self._owners[segment] = call
-        self._publish(
-            lambda seq, at: CaptureStarted(
-                seq=seq,
-                at=at,
-                capture_id=capture.capture_id,
-                segment=segment.header.segment,
-                file=segment.name,
-            )
-        )
+        self._news.started(segment)
 
     def _wait_for_disk(self, now: float) -> None:
         if self._stalled_since is None:
@@ -301,7 +307,7 @@ class Captures:
         if call.segment is not None:
             self._work.append(Close(call.segment, last))
             call.segment = None
-        self._tell_stopped(call)
+        self._news.stopped(call)
         self._forget_if_over(call)
 
     # --- what became of it -----------------------------------------------------------------
@@ -324,7 +330,7 @@ class Captures:
             call.segment = None
             call.capture.leave_segment(failed.reason, failed.held_ms)
             self._work.append(Close(segment, b""))
-            self._tell_stopped(call)
+            self._news.stopped(call)
         else:
             call.capture.closed_ms -= lost_ms
         if failed.is_exact:
@@ -333,57 +339,10 @@ class Captures:
     def _finish(self, segment: SegmentFile) -> None:
         call = self._owners.pop(segment)
         call.unfinished -= 1
-        self._publish(
-            lambda seq, at: SegmentFinished(
-                seq=seq,
-                at=at,
-                capture_id=call.capture.capture_id,
-                segment=segment.header.segment,
-                file=segment.name if segment.written_bytes else None,
-                duration_ms=segment.written_ms,
-            )
-        )
+        self._news.finished(segment)
         self._forget_if_over(call)
 
     def _forget_if_over(self, call: CaptureCall) -> None:
         if call.capture.state is CaptureState.ENDED and not call.unfinished:
             del self._calls[call.capture.capture_id]
             del call.account.captures[call.capture.capture_id]
-
-    # --- what the gateway hears -------------------------------------------------------------
-
-    def _tell_stopped(self, call: CaptureCall) -> None:
-        capture = call.capture
-        reason = capture.stop_reason
-        assert reason is not None
-        self._publish(
-            lambda seq, at: CaptureStopped(
-                seq=seq,
-                at=at,
-                capture_id=capture.capture_id,
-                segment=capture.header.segment,
-                reason=reason,
-                recorded_ms=capture.closed_ms,
-                files=call.files,
-                is_final=capture.state is CaptureState.ENDED,
-                dropped_packets=capture.dropped_packets,
-            )
-        )
-
-    def _tell_written(self) -> None:
-        moved = [call for call in self._calls.values() if call.written_ms != call.reported_ms]
-        if not moved:
-            return
-        for call in moved:
-            call.reported_ms = call.written_ms
-        self._publish(
-            lambda seq, at: CaptureWritten(
-                seq=seq,
-                at=at,
-                captures=tuple(
-                    WrittenMs(capture_id=call.capture.capture_id, written_ms=call.reported_ms)
-                    for call in moved
-                ),
-                budgets=tuple(account.snapshot() for account in self._accounts.values()),
-            )
-        )

@@ -1,4 +1,4 @@
-"""Carries out the gateway's commands on the switchboard, each exactly once per id."""
+"""Carries out the gateway's commands, each exactly once per id."""
 
 import asyncio
 from collections import OrderedDict
@@ -8,11 +8,14 @@ from typing import assert_never
 import structlog
 
 from media import protocol
+from media.capture_desk import CaptureDesk
 from media.endpoints import NoFreePort
 from media.leg import Leg
+from media.leg_access import CommandFailed, LegAccess
 from media.leg_reports import LegIdentity
 from media.negotiation import require_answerable
 from media.protocol import CloseReason, Done, Failed, LegKind
+from media.protocol_capture import CaptureCommand
 from media.sdp import BadSdp, parse_sdp
 from media.switchboard import Switchboard
 
@@ -26,15 +29,13 @@ CallCommand = (
     | protocol.SetMute
     | protocol.SetHold
 )
-
-
-class CommandFailed(Exception):
-    """A command that has no effect; becomes `Failed`."""
-
-    def __init__(self, code: protocol.FailureCode, reason: str) -> None:
-        super().__init__(reason)
-        self.code: protocol.FailureCode = code
-        self.reason = reason
+LegCommand = (
+    protocol.AnswerOffer
+    | protocol.MakeOffer
+    | protocol.ApplyAnswer
+    | protocol.CloseLeg
+    | CallCommand
+)
 
 
 class CommandDesk:
@@ -43,12 +44,15 @@ class CommandDesk:
     def __init__(
         self,
         switchboard: Switchboard,
+        captures: CaptureDesk,
         *,
         snapshot: Callable[[], protocol.Snapshot],
         legs_max: int,
         answers_max: int,
     ) -> None:
         self._switchboard = switchboard
+        self._captures = captures
+        self._legs = LegAccess(switchboard)
         self._snapshot = snapshot
         self._legs_max = legs_max
         self._answers_max = answers_max
@@ -70,8 +74,10 @@ class CommandDesk:
         answer.set_result(result)
         return result
 
-    async def _attempt(self, command: protocol.Command) -> Answer:
+    async def _attempt(self, command: LegCommand | CaptureCommand) -> Answer:
         try:
+            if isinstance(command, CaptureCommand):
+                return self._captures.carry_out(command)
             return Done(id=command.id, sdp=await self._execute(command))
         except CommandFailed as failure:
             return Failed(id=command.id, code=failure.code, reason=failure.reason)
@@ -84,7 +90,7 @@ class CommandDesk:
             log.exception("command failed", command=command.type)
             return Failed(id=command.id, code="internal", reason="the media worker failed")
 
-    async def _execute(self, command: protocol.Command) -> str | None:
+    async def _execute(self, command: LegCommand) -> str | None:
         match command:
             case protocol.AnswerOffer():
                 return self._answer_offer(command)
@@ -95,8 +101,6 @@ class CommandDesk:
                 self._apply_answer(command)
             case protocol.CloseLeg():
                 await self._close(command)
-            case protocol.TakeSnapshot():
-                raise AssertionError("answered before")
             case _:
                 self._change_call(command)
         return None
@@ -104,12 +108,12 @@ class CommandDesk:
     def _change_call(self, command: CallCommand) -> None:
         """What is heard in a call; all of it can be repeated without harm."""
         if isinstance(command, protocol.StartSending):
-            self._whatsapp_leg(command.leg_id, command.epoch).start_sending()
+            self._legs.whatsapp_leg(command.leg_id, command.epoch).start_sending()
             return
-        whatsapp = self._whatsapp_leg(command.whatsapp_leg_id, command.epoch)
+        whatsapp = self._legs.whatsapp_leg(command.whatsapp_leg_id, command.epoch)
         match command:
             case protocol.Attach():
-                agent = self._leg(command.agent_leg_id)
+                agent = self._legs.leg(command.agent_leg_id)
                 if agent.kind is not LegKind.AGENT:
                     raise CommandFailed("conflict", "that leg is not an agent's")
                 self._switchboard.join(whatsapp, agent)
@@ -131,7 +135,7 @@ class CommandDesk:
         return self._create(identity, command.epoch).answer(offer)
 
     def _apply_answer(self, command: protocol.ApplyAnswer) -> None:
-        leg = self._whatsapp_leg(command.leg_id, command.epoch)
+        leg = self._legs.whatsapp_leg(command.leg_id, command.epoch)
         if leg.has_answer:
             raise CommandFailed("conflict", "the leg has its answer already")
         leg.apply_answer(parse_sdp(command.answer), command.actpass_role)
@@ -139,7 +143,7 @@ class CommandDesk:
     async def _close(self, command: protocol.CloseLeg) -> None:
         leg = self._switchboard.find(command.leg_id)
         if leg is not None:
-            self._admit(leg, command.epoch)
+            self._legs.admit(leg, command.epoch)
             await leg.close(CloseReason.COMMAND)
 
     def _create(self, identity: LegIdentity, epoch: int) -> Leg:
@@ -148,21 +152,3 @@ class CommandDesk:
         if len(self._switchboard) >= self._legs_max:
             raise CommandFailed("limit", "the media worker has no room for another leg")
         return self._switchboard.create(identity, epoch)
-
-    def _leg(self, leg_id: str) -> Leg:
-        leg = self._switchboard.find(leg_id)
-        if leg is None or leg.is_closed:
-            raise CommandFailed("no_such_leg", "the leg is gone")
-        return leg
-
-    def _whatsapp_leg(self, leg_id: str, epoch: int) -> Leg:
-        leg = self._leg(leg_id)
-        if leg.kind is not LegKind.WHATSAPP:
-            raise CommandFailed("conflict", "that leg is not a WhatsApp leg")
-        self._admit(leg, epoch)
-        return leg
-
-    def _admit(self, leg: Leg, epoch: int) -> None:
-        if epoch < leg.epoch:
-            raise CommandFailed("stale_epoch", "another gateway owns this call now")
-        leg.epoch = epoch

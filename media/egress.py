@@ -14,7 +14,7 @@ import pylibsrtp
 
 from media.port import Path
 from media.prompts import ComfortNoise
-from media.relay import COMFORT_TICK_S, StreamSpec
+from media.relay import COMFORT_TICK_S, StreamSpec, Tap
 from media.rtp import (
     CLOCK_HZ,
     FRAME_SAMPLES,
@@ -80,6 +80,7 @@ class Egress:
         "octets",
         "packets",
         "sent_at",
+        "tap",
     )
 
     def __init__(
@@ -96,6 +97,7 @@ class Egress:
         self.sent_at = 0.0
         self.is_released = False
         self.is_comfort_owed = False
+        self.tap: Tap | None = None
         self._on_first = on_first
         self._drops = drops
         self._buffer = buffer
@@ -306,6 +308,11 @@ class Egress:
         buffer = self._buffer
         start, end = buffer.start, buffer.end
         offset = start - HEADER_BYTES
+        tap = self.tap
+        heard = b""
+        if tap is not None and second & ~MARKER == self._opus:
+            # Protected in place below; shown only once it was really sent.
+            heard = bytes(self._view[start:end])
         pack_header(
             self._view, offset, PLAIN_FIRST_BYTE, second, sequence, timestamp, self._ssrc
         )
@@ -323,6 +330,8 @@ class Egress:
         except OSError:
             self._drops["send_error"] += 1
             return
+        if tap is not None and heard:
+            tap(now, timestamp, sequence, heard)
         self.sent_at = now
         self.octets += end - start
         self.packets += 1

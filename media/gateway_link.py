@@ -9,6 +9,7 @@ from media import protocol
 from media.commands import CommandDesk
 from media.event_log import EventLog
 from media.protocol import FRAME_BYTES_MAX, Done, Failed, FromGateway, Hello, Refused
+from media.protocol_message import Message
 
 LENGTH_BYTES = 4
 
@@ -17,7 +18,7 @@ class MalformedFrame(Exception):
     """What came is not a message of the protocol; the connection cannot go on."""
 
 
-def frame(message: protocol.Message) -> bytes:
+def frame(message: Message) -> bytes:
     """A message as it goes over the socket."""
     body = message.model_dump_json().encode()
     return len(body).to_bytes(LENGTH_BYTES, "big") + body
@@ -61,7 +62,7 @@ class GatewayLink:
         self._desk = desk
         self._events = events
         self._slots = asyncio.Semaphore(commands_in_flight_max)
-        self._answers: deque[protocol.Message] = deque()
+        self._answers: deque[Message] = deque()
         self._ready = asyncio.Event()
         # Held by the server: a command goes on when the connection that brought it ends.
         self._commands = commands
@@ -132,6 +133,6 @@ class GatewayLink:
         """Write all answers and events that wait; returns how many commands they answer."""
         answers = list(self._answers)
         self._answers.clear()
-        messages: list[protocol.Message] = [*answers, *self._events.take()]
+        messages: list[Message] = [*answers, *self._events.take()]
         self._writer.writelines([frame(message) for message in messages])
         return sum(isinstance(answer, Done | Failed) for answer in answers)

@@ -129,9 +129,11 @@ class GatewayServer:
         return None
 
     def _welcome(self) -> Welcome:
+        directory = self._context.settings.captures_path
         return Welcome(
             protocol_version=PROTOCOL_VERSION,
             worker_id=self._context.worker_id,
             boot_id=self._context.boot_id,
             snapshot=self._context.snapshot(),
+            captures_directory=None if directory is None else str(directory.absolute()),
         )

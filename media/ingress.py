@@ -9,7 +9,7 @@ import pylibsrtp
 from media.egress import Egress
 from media.keypad import EVENT, KeypadListener
 from media.reception import Reception
-from media.relay import StreamObserver, StreamSpec
+from media.relay import StreamObserver, StreamSpec, Tap
 from media.rtp import (
     HEADER_BYTES,
     MARKER,
@@ -75,6 +75,7 @@ class Ingress:
         "reported_at",
         "sink",
         "source",
+        "tap",
     )
 
     def __init__(
@@ -88,6 +89,7 @@ class Ingress:
         keys: SourceKeys,
     ) -> None:
         self.sink: Egress | None = None
+        self.tap: Tap | None = None
         self.source = keys.next()
         self.packets = 0
         self.reception: Reception | None = None
@@ -154,6 +156,8 @@ class Ingress:
             0 < buffer.end - buffer.start <= self._payload_bytes_max
         ):
             self._note(sequence, timestamp, now)
+            if self.tap is not None:
+                self.tap(now, timestamp, sequence, self._view[buffer.start : buffer.end])
             sink = self.sink
             if sink is not None:
                 sink.relay_audio(self.source, second & MARKER, sequence, timestamp, now)

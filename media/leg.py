@@ -20,7 +20,7 @@ from media.negotiation import (
 )
 from media.port import Path
 from media.protocol import CloseReason, LegKind, LegSnapshot, LegState
-from media.relay import MediaStream, Relay, StreamSpec
+from media.relay import MediaStream, PacketTap, Relay, StreamSpec
 from media.sdp import RemoteDescription
 from media.settings import LegSettings
 
@@ -49,6 +49,9 @@ class LegSurroundings(Protocol):
     def leg_connected(self, leg: "Leg") -> None:
         """The leg's stream exists: join it to what it is attached to."""
 
+    def leg_silent(self, leg: "Leg") -> None:
+        """The leg's audio has ended; its ports are being closed."""
+
     def leg_closed(self, leg: "Leg") -> None:
         """The leg is gone: forget it."""
 
@@ -73,6 +76,7 @@ class Leg:
         self.stream: MediaStream | None = None
         self.local_sdp = ""
         self._tag = identity.tag
+        self._tap: PacketTap | None = None
         self._surroundings = surroundings
         self._ssrc = secrets.randbits(32)
         self._reports = LegReports(
@@ -126,6 +130,12 @@ class Leg:
         self.sending = True
         if self.stream is not None:
             self.stream.release()
+
+    def show_to(self, tap: PacketTap) -> None:
+        """Show `tap`, and nobody else, all audio from and to the peer from here on."""
+        self._tap = tap
+        if self.stream is not None:
+            self.stream.show_to(tap)
 
     def housekeep(self, now: float) -> None:
         """Notice silence and loss, send reports; called several times a second."""
@@ -243,6 +253,8 @@ class Leg:
         )
         self._reports.watch(self.stream, self._transport.drops)
         self.stream.set_comfort(self.kind is LegKind.WHATSAPP)
+        if self._tap is not None:
+            self.stream.show_to(self._tap)
         if self.sending:
             self.stream.release()
         self._surroundings.leg_connected(self)
@@ -252,6 +264,7 @@ class Leg:
         self._reports.say_bye()
         if self.stream is not None:
             self.stream.close()
+        self._surroundings.leg_silent(self)
         await self._transport.close()
         self._surroundings.leg_closed(self)
         self._move(LegState.CLOSED, reason)

@@ -10,23 +10,23 @@ the snapshot of the next `Welcome`. An answer may overtake events that are older
 
 A command repeated with the same `id` returns the first answer without a second effect, also
 over another connection; commands sent without waiting for answers may take effect in any order.
-Commands about a call's legs carry the `epoch` of the call's owner; a leg refuses an epoch lower
-than the highest it has seen (`Failed.code == "stale_epoch"`).
+Commands about a call's legs and captures carry the `epoch` of the call's owner; one lower than
+the highest seen for that call is refused (`Failed.code == "stale_epoch"`).
+
+What is said about recording stands in `media.protocol_capture`.
 """
 
 from enum import StrEnum
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic import Field, TypeAdapter
 
-PROTOCOL_VERSION = 1
-FRAME_BYTES_MAX = 1 << 20
+from media.protocol_capture import BudgetSnapshot, CaptureCommand, CaptureEvent, CaptureSnapshot
+from media.protocol_message import FailureCode, Message
 
-
-class Message(BaseModel):
-    """What all messages share: strict shape, immutable."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
+PROTOCOL_VERSION = 2
+FRAME_BYTES_MAX = 1 << 23
+"""A snapshot of all that a worker may hold fits."""
 
 
 class LegKind(StrEnum):
@@ -219,16 +219,20 @@ Command = (
     | SetHold
     | CloseLeg
     | TakeSnapshot
+    | CaptureCommand
 )
 
 # --- worker to gateway ---------------------------------------------------------------------
 
 
 class Snapshot(Message):
-    """All live legs, and the number of the last event already contained in it."""
+    """Everything that lives, and the number of the last event already contained in it."""
 
     last_seq: int
     legs: tuple[LegSnapshot, ...]
+    captures: tuple[CaptureSnapshot, ...] = ()
+    """A capture that is not here any more has ended, and all its files are finished."""
+    budgets: tuple[BudgetSnapshot, ...] = ()
 
 
 class Welcome(Message):
@@ -240,6 +244,8 @@ class Welcome(Message):
     boot_id: str
     """Changes with every start of the worker process: legs of another boot are gone."""
     snapshot: Snapshot
+    captures_directory: str | None = None
+    """Where capture files are, as the worker sees it; None: it takes no captures."""
 
 
 class Refused(Message):
@@ -256,9 +262,10 @@ class Done(Message):
     id: str
     sdp: str | None = None
     snapshot: Snapshot | None = None
-
-
-FailureCode = Literal["bad_sdp", "no_such_leg", "conflict", "stale_epoch", "limit", "internal"]
+    budget: BudgetSnapshot | None = None
+    """After a command about a budget: the budget as it is now, or was when it closed."""
+    capture: CaptureSnapshot | None = None
+    """After a command about a capture; None where it is over and its files are finished."""
 
 
 class Failed(Message):
@@ -379,6 +386,7 @@ Event = (
     | LegQuality
     | TraceStep
     | Resync
+    | CaptureEvent
 )
 
 FromGateway: TypeAdapter[Hello | Command] = TypeAdapter(

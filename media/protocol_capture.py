@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from media.capture_format import NAME_PATTERN, StopReason
-from media.protocol import Message
+from media.protocol_message import Message
 
 CaptureId = Annotated[str, Field(pattern=NAME_PATTERN)]
 """The first part of its files' names."""
@@ -204,13 +204,14 @@ class WrittenMs(Message):
 
 
 class CaptureWritten(Message):
-    """What the captures that moved have written, once a second, and what budgets hold."""
+    """What the captures that moved have written, once a second, and what their budgets hold."""
 
     type: Literal["capture_written"] = "capture_written"
     seq: int
     at: float
     captures: tuple[WrittenMs, ...]
     budgets: tuple[BudgetSnapshot, ...]
+    """Those that have captures."""
 
 
 class CaptureStopped(Message):

@@ -8,7 +8,7 @@ from media.egress import Egress
 from media.ingress import Ingress, SourceKeys
 from media.port import Path, UdpPort
 from media.prompts import ComfortNoise
-from media.relay import StreamCounters, StreamObserver, StreamSpec
+from media.relay import PacketTap, StreamCounters, StreamObserver, StreamSpec
 from media.settings import LegSettings
 from media.srtp import PacketBuffer
 
@@ -61,6 +61,11 @@ class PythonStream:
         """Whether a continuous stream is owed to the peer."""
         self.egress.is_comfort_owed = on
         self._relay.hasten()
+
+    def show_to(self, tap: PacketTap) -> None:
+        """Show `tap` the peer's audio, and what the peer is sent."""
+        self._ingress.tap = tap.on_customer_packet
+        self.egress.tap = tap.on_agent_packet
 
     def release(self) -> None:
         """Let packets flow toward the peer."""

@@ -5,6 +5,7 @@ calls. A relay unprotects, rewrites and protects; it never decodes and never buf
 """
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol, Self
 
@@ -12,6 +13,9 @@ from media.port import Path, UdpPort
 from media.srtp import SrtpKeys
 
 COMFORT_TICK_S = 0.02
+
+Tap = Callable[[float, int, int, bytes | memoryview], None]
+"""One method of a `PacketTap`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +80,24 @@ class StreamObserver(Protocol):
         """A keypad tone of the peer ended."""
 
 
+class PacketTap(Protocol):
+    """Who is shown the audio of a leg; called from the packet path, so it must be short.
+
+    Times are monotonic, timestamps and sequence numbers those of RTP; the payload is one Opus
+    packet in a buffer that is used again at once. Nothing may be raised.
+    """
+
+    def on_customer_packet(
+        self, now: float, timestamp: int, sequence: int, payload: bytes | memoryview
+    ) -> None:
+        """The peer's packet came, and was verified and decrypted."""
+
+    def on_agent_packet(
+        self, now: float, timestamp: int, sequence: int, payload: bytes | memoryview
+    ) -> None:
+        """A packet was sent to the peer, comfort stream included, as numbered for it."""
+
+
 class MediaStream(Protocol):
     """The audio of one leg."""
 
@@ -90,6 +112,9 @@ class MediaStream(Protocol):
 
     def set_comfort(self, on: bool) -> None:
         """Whether a continuous stream is owed to the peer while nothing is relayed."""
+
+    def show_to(self, tap: PacketTap) -> None:
+        """Show `tap`, and nobody else, all audio from and to the peer from here on."""
 
     def release(self) -> None:
         """Let RTP and RTCP flow toward the peer; before, nothing is sent."""

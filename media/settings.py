@@ -67,11 +67,34 @@ class PollSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class CaptureSettings:
+    """Times and bounds of captures."""
+
+    flush_interval_s: float = 0.15
+    """Between two ticks; what a killed worker loses at most, but for the disk's own time."""
+    sync_interval_s: float = 0.9
+    """With a tick and the sync itself, a power loss costs 1.2 s at most."""
+    hold_s: float = 5.0
+    """How long packets wait in memory for a grant or for a stalled disk."""
+    records_max: int = 2_000
+    """Of one capture that wait in memory; both directions make 100 a second."""
+    budgets_max: int = 4_096
+    backlog_bytes_max: int = 32 << 20
+    """Handed over to the disk and not yet written, of all captures."""
+    free_bytes_min: int = 64 << 20
+    """With less space than that no file is begun."""
+    closing_s: float = 5.0
+    """How long a worker that stops waits for the disk."""
+
+
+@dataclass(frozen=True, slots=True)
 class WorkerSettings:
     """All settings of a worker process."""
 
     socket_path: Path
     token_path: Path
+    captures_path: Path | None = None
+    """Where capture files are written; None: no captures are taken."""
     gateway_timeout_s: float = 120.0
     """Without a gateway for so long the worker closes its legs and exits."""
     hello_timeout_s: float = 5.0
@@ -85,6 +108,7 @@ class WorkerSettings:
     leg: LegSettings = field(default_factory=LegSettings)
     network: NetworkSettings = field(default_factory=NetworkSettings)
     poll: PollSettings = field(default_factory=PollSettings)
+    capture: CaptureSettings = field(default_factory=CaptureSettings)
 
 
 def _address(text: str) -> str:
@@ -109,6 +133,12 @@ def parse_arguments(arguments: list[str] | None = None) -> WorkerSettings:
     parser.add_argument(
         "--token-file", type=Path, required=True, help="shared secret; made if missing"
     )
+    parser.add_argument(
+        "--captures",
+        type=Path,
+        metavar="DIR",
+        help="where recordings are captured; made if missing",
+    )
     parser.add_argument("--bind", type=_address, action="extend", nargs="+", default=[])
     parser.add_argument(
         "--public-address", type=_address, action="extend", nargs="+", default=[]
@@ -119,6 +149,7 @@ def parse_arguments(arguments: list[str] | None = None) -> WorkerSettings:
     return WorkerSettings(
         socket_path=chosen.socket,
         token_path=chosen.token_file,
+        captures_path=chosen.captures,
         gateway_timeout_s=chosen.gateway_timeout,
         network=NetworkSettings(
             bind_addresses=tuple(chosen.bind),

@@ -1,4 +1,4 @@
-"""The files beside the socket: the lock that keeps a second worker out, and the token."""
+"""The worker's own files: the lock that keeps a second worker out, the token, directories."""
 
 import fcntl
 import os
@@ -17,7 +17,7 @@ class SocketTaken(Exception):
 
 
 class UnsafeFile(Exception):
-    """A file or directory that others could read or replace."""
+    """A file or directory that we cannot use, or that others could read or replace."""
 
 
 class SocketGuard:
@@ -29,11 +29,8 @@ class SocketGuard:
         self._descriptor = -1
 
     def __enter__(self) -> Self:
-        directory = self._socket_path.parent
-        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         # The socket and the token are 0600; who could write here could replace them.
-        if stat.S_IMODE(directory.stat().st_mode) & 0o022:
-            raise UnsafeFile("the directory of the socket must be writable by us alone")
+        private_directory(self._socket_path.parent, "the socket")
         self._descriptor = os.open(
             self._lock_path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600
         )
@@ -52,6 +49,20 @@ class SocketGuard:
     ) -> None:
         # The file stays: removing it would let a third worker lock a new one.
         os.close(self._descriptor)
+
+
+def private_directory(directory: Path, content: str) -> None:
+    """Make a directory, or see that nobody else can write to it. Raises `UnsafeFile`."""
+    try:
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        mode = directory.stat().st_mode
+    except OSError as error:
+        reason = error.strerror or "the disk failed"
+        raise UnsafeFile(f"the directory of {content} cannot be made: {reason}") from error
+    if stat.S_IMODE(mode) & 0o022:
+        raise UnsafeFile(f"the directory of {content} must be writable by us alone")
+    if not os.access(directory, os.W_OK | os.X_OK):
+        raise UnsafeFile(f"the directory of {content} must be writable by us")
 
 
 def read_token(path: Path) -> str:

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Callable
 
 import structlog
 
@@ -25,11 +26,14 @@ class Switchboard:
         relay: Relay,
         leg_settings: LegSettings,
         publish: Publish,
+        on_silent: Callable[[str], None],
     ) -> None:
+        """`on_silent` is given the name of a leg whose audio has ended."""
         self.endpoints = endpoints
         self.relay = relay
         self.leg_settings = leg_settings
         self.publish = publish
+        self._on_silent = on_silent
         self._legs: dict[str, Leg] = {}
 
     def __len__(self) -> int:
@@ -83,6 +87,10 @@ class Switchboard:
         whatsapp = leg if leg.kind is LegKind.WHATSAPP else leg.attached
         if whatsapp is not None:
             self.route(whatsapp)
+
+    def leg_silent(self, leg: Leg) -> None:
+        """A leg's audio has ended: so has what records it."""
+        self._on_silent(leg.leg_id)
 
     def leg_closed(self, leg: Leg) -> None:
         """A leg is gone: part and forget it."""

@@ -3,6 +3,7 @@
 import asyncio
 import platform
 import signal
+import time
 import uuid
 from collections.abc import Callable
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import structlog
 
 from media.addresses import LocalAddresses, host_addresses
+from media.capture_desk import CaptureDesk
 from media.commands import CommandDesk
 from media.endpoints import EndpointFactory, PortPoller
 from media.event_log import EventLog
@@ -17,6 +19,7 @@ from media.gateway_server import GatewayServer
 from media.prompts import ComfortNoise
 from media.protocol import CloseReason
 from media.python_relay import PythonRelay
+from media.recorder import Recorder
 from media.selftest import run_selftest
 from media.settings import WorkerSettings
 from media.srtp import PacketBuffer
@@ -29,7 +32,8 @@ log = structlog.get_logger()
 async def serve(settings: WorkerSettings, *, token: str, comfort: ComfortNoise) -> None:
     """Serve until SIGTERM or SIGINT, or until no gateway came for too long.
 
-    Raises `SelfTestFailed` or `ValueError` (no address to bind) instead of starting.
+    Raises `SelfTestFailed` or `ValueError` (no address to bind)
+    or `UnsafeFile` instead of starting.
     """
     await run_selftest()
     loop = asyncio.get_running_loop()
@@ -48,20 +52,34 @@ async def serve(settings: WorkerSettings, *, token: str, comfort: ComfortNoise) 
     server = GatewayServer(context, settings.socket_path, token)
     await server.start()
     log.info("media worker ready", addresses=len(context.switchboard.endpoints.addresses.bound))
-    housekeeping = asyncio.create_task(_housekeep(context, server, stop))
+    chores = [asyncio.create_task(_housekeep(context, server, stop))]
+    if context.recorder is not None:
+        chores.append(asyncio.create_task(context.recorder.run()))
     try:
-        waited: set[asyncio.Future[Any]] = {stopped, housekeeping}
+        waited: set[asyncio.Future[Any]] = {stopped, *chores}
         await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
     finally:
-        housekeeping.cancel()
+        failed = [chore for chore in chores if chore.done()]
+        for chore in chores:
+            chore.cancel()
         reason = stopped.result() if stopped.done() else CloseReason.INTERNAL
-        await context.switchboard.close_all(reason)
-        await server.close()
+        await _end(context, server, reason)
         relay.close()
         poller.close()
         log.info("media worker stopped", reason=reason.value)
-    if not stopped.done():
-        await housekeeping
+    for chore in failed:
+        chore.result()
+
+
+async def _end(context: WorkerContext, server: GatewayServer, reason: CloseReason) -> None:
+    """Finish recordings, close legs, and let the gateway hear of all of it."""
+    if context.recorder is not None:
+        # Before the legs close, which would pass for the reason.
+        context.recorder.end()
+    await context.switchboard.close_all(reason)
+    if context.recorder is not None:
+        await context.recorder.close()
+    await server.close()
 
 
 def _context(
@@ -69,6 +87,15 @@ def _context(
 ) -> WorkerContext:
     path = settings.socket_path.absolute()
     events = EventLog(settings.events_max)
+    recorder, captures = None, None
+    if settings.captures_path is not None:
+        recorder = Recorder(settings.captures_path, events.publish, settings.capture)
+        captures = recorder.captures
+
+    def leg_silent(leg_id: str) -> None:
+        if captures is not None:
+            captures.end_of_leg(time.monotonic(), leg_id)
+
     switchboard = Switchboard(
         endpoints=EndpointFactory(
             network=settings.network,
@@ -80,10 +107,12 @@ def _context(
         relay=relay,
         leg_settings=settings.leg,
         publish=events.publish,
+        on_silent=leg_silent,
     )
     desk = CommandDesk(
         switchboard,
-        snapshot=lambda: take_snapshot(switchboard, events),
+        CaptureDesk(captures, switchboard),
+        snapshot=lambda: take_snapshot(switchboard, captures, events),
         legs_max=settings.legs_max,
         answers_max=settings.answers_max,
     )
@@ -92,6 +121,7 @@ def _context(
         worker_id=uuid.uuid5(uuid.NAMESPACE_URL, f"{platform.node()}{path}").hex,
         boot_id=uuid.uuid4().hex,
         switchboard=switchboard,
+        recorder=recorder,
         events=events,
         desk=desk,
     )

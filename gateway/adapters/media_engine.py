@@ -13,17 +13,14 @@ from typing import Literal, Self
 
 import structlog
 
-from gateway.adapters.media_engine_events import (
-    Fanout,
-    tag_text,
-    translated,
-    worker_back,
-)
+from gateway.adapters import media_engine_recording as recording
+from gateway.adapters.media_engine_events import Fanout, translated, worker_back
+from gateway.adapters.media_engine_tags import tag_text
 from gateway.adapters.media_engine_wire import MediaLink, WorkerRefused
 from gateway.core.errors import BadSdp, MediaAway, MediaError, MediaRefused
-from gateway.core.ids import LegId
+from gateway.core.ids import CallId, LegId
 from gateway.ports.clock import NewId
-from gateway.ports.media import LegTag, MediaEngine, MediaEvent
+from gateway.ports.media import CaptureOrder, LegTag, MediaEngine, MediaEvent
 from media import protocol as wire
 
 _log = structlog.get_logger(__name__)
@@ -80,6 +77,8 @@ class MediaSocketEngine(MediaEngine):
         self._address = address
         self._epoch = gateway_epoch
         self._new_id = new_id
+        self.budgets = recording.MediaBudgets(self._ask, new_id)
+        """The budgets of the worker."""
         self._ensure_worker = ensure_worker
         self._on_link = on_link
         self._settings = settings or EngineSettings()
@@ -189,6 +188,15 @@ class MediaSocketEngine(MediaEngine):
     async def close_leg(self, leg_id: LegId, *, epoch: int) -> None:
         """See the port."""
         await self._ask(wire.CloseLeg(id=self._new_id(), epoch=epoch, leg_id=leg_id))
+
+    async def start_capture(self, order: CaptureOrder, *, epoch: int) -> None:
+        """See the port."""
+        await self._ask(recording.start_capture(order, command_id=self._new_id(), epoch=epoch))
+
+    async def stop_capture(self, call_id: CallId, *, epoch: int) -> bool:
+        """See the port."""
+        command = recording.stop_capture(call_id, command_id=self._new_id(), epoch=epoch)
+        return (await self._ask(command)).capture is None
 
     async def events(self) -> AsyncIterator[MediaEvent]:
         """See the port. A reader that falls behind starts over with a `WorkerBack`."""
@@ -325,7 +333,7 @@ class MediaSocketEngine(MediaEngine):
         _log.info("media worker connected", legs=len(welcome.snapshot.legs))
         if self._on_link is not None:
             self._on_link(True)
-        self._fanout.tell(worker_back(welcome.snapshot))
+        self._fanout.tell(worker_back(welcome.snapshot, self._boot_id))
         for pending in self._pending.values():
             if not pending.answer.done():
                 link.send(pending.command)
@@ -357,7 +365,7 @@ class MediaSocketEngine(MediaEngine):
 
     def _start_from(self, snapshot: wire.Snapshot) -> None:
         self._last_seq = max(self._last_seq, snapshot.last_seq)
-        self._fanout.tell(worker_back(snapshot))
+        self._fanout.tell(worker_back(snapshot, self._boot_id))
 
     def _take_snapshot(self) -> None:
         """Ask for the state of everything; asked while one is under way, ask once more."""

@@ -1,39 +1,20 @@
 """A worker's events in the runtime's words, given to every reader within bounds."""
 
 import asyncio
-import json
 from collections.abc import Callable
 from typing import assert_never
 
-from gateway.core.ids import AccountId, CallId, LegId, UserId
+from gateway.adapters import media_engine_recording as recording
+from gateway.adapters.media_engine_tags import read_tag
+from gateway.core.ids import LegId
+from gateway.core.quota.lease import WorkerId
 from gateway.ports import Json
 from gateway.ports import media as port
 from media import protocol as wire
+from media.protocol_capture import CaptureEvent
 
 
-def tag_text(tag: port.LegTag) -> str:
-    """Write a tag as the worker keeps it for us."""
-    keys = {"call": tag.call_id, "user": tag.user_id, "account": tag.account_id}
-    return json.dumps({key: value for key, value in keys.items() if value is not None})
-
-
-def read_tag(text: str) -> port.LegTag:
-    """Read a tag; one that is not ours is empty."""
-    try:
-        keys = json.loads(text)
-    except (ValueError, RecursionError):
-        keys = None
-    if not isinstance(keys, dict):
-        return port.LegTag()
-    call, user, account = (keys.get(key) for key in ("call", "user", "account"))
-    return port.LegTag(
-        call_id=CallId(call) if isinstance(call, str) else None,
-        user_id=UserId(user) if isinstance(user, str) else None,
-        account_id=AccountId(account) if isinstance(account, str) else None,
-    )
-
-
-def worker_back(snapshot: wire.Snapshot) -> port.WorkerBack:
+def worker_back(snapshot: wire.Snapshot, boot_id: str) -> port.WorkerBack:
     """Tell what lives in the worker."""
     return port.WorkerBack(
         tuple(
@@ -48,12 +29,17 @@ def worker_back(snapshot: wire.Snapshot) -> port.WorkerBack:
             )
             for leg in snapshot.legs
             if leg.state is not wire.LegState.CLOSED
-        )
+        ),
+        worker_id=WorkerId(boot_id),
+        captures=recording.captures_of(snapshot),
+        budgets=recording.budgets_of(snapshot),
     )
 
 
 def translated(event: wire.Event) -> port.MediaEvent | None:
     """Return what the runtime should know of an event; None if nothing."""
+    if isinstance(event, CaptureEvent):
+        return recording.translated(event)
     told: port.MediaEvent | None = None
     match event:
         case wire.LegChanged(state=wire.LegState.CONNECTED):

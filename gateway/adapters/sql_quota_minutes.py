@@ -223,28 +223,7 @@ class SqlMinutes(Minutes):
         self, call_id: CallId, account_id: AccountId, recorded: Recorded, stamp: Stamp
     ) -> ChargedCall:
         async with self._locked(account_id, now=stamp.at) as (connection, locked):
-            known = await find_charge(connection, call_id, account_id)
-            charge = known or Charge(call_id, account_id)
-            unheld = locked
-            if not charge.is_settled:
-                unheld = await _release_hold(connection, locked, call_id)
-            budget = (
-                None
-                if charge.budget_id is None
-                else await find_budget(connection, charge.budget_id)
-            )
-            settled = charging.settle(
-                unheld.balance,
-                charge,
-                budget,
-                recorded=recorded,
-                drawing=0
-                if budget is None
-                else await drawing(connection, budget.budget_id, besides=call_id),
-                stamp=stamp,
-            )
-            await _save(connection, unheld, known, budget, settled, stamp.at)
-            return ChargedCall(settled.charge, settled.uncovered_ms, charge.is_settled)
+            return await settle_in(connection, locked, call_id, recorded, stamp)
 
     @override
     async def correct(
@@ -320,6 +299,36 @@ class SqlMinutes(Minutes):
         if account_id is None:
             raise NotFound("this call was never recorded")
         return AccountId(account_id)
+
+
+async def settle_in(
+    connection: AsyncConnection,
+    locked: LockedAccount,
+    call_id: CallId,
+    recorded: Recorded,
+    stamp: Stamp,
+) -> ChargedCall:
+    """Charge a call within a transaction that holds the account's lock."""
+    known = await find_charge(connection, call_id, locked.account_id)
+    charge = known or Charge(call_id, locked.account_id)
+    unheld = locked
+    if not charge.is_settled:
+        unheld = await _release_hold(connection, locked, call_id)
+    budget = (
+        None if charge.budget_id is None else await find_budget(connection, charge.budget_id)
+    )
+    settled = charging.settle(
+        unheld.balance,
+        charge,
+        budget,
+        recorded=recorded,
+        drawing=0
+        if budget is None
+        else await drawing(connection, budget.budget_id, besides=call_id),
+        stamp=stamp,
+    )
+    await _save(connection, unheld, known, budget, settled, stamp.at)
+    return ChargedCall(settled.charge, settled.uncovered_ms, charge.is_settled)
 
 
 async def minutes_of(connection: AsyncConnection, locked: LockedAccount) -> AccountMinutes:

@@ -2,7 +2,15 @@
 
 from typing import Literal
 
-from gateway.http.schemas import CallView, Me, Moment, PresenceName, QualityView
+from gateway.http.quota_schemas import QuotaView
+from gateway.http.schemas import (
+    CallView,
+    Me,
+    Moment,
+    PresenceName,
+    QualityView,
+    RecordingView,
+)
 from gateway.http.shapes import Shape
 
 
@@ -52,6 +60,33 @@ class QualityMessage(Shape):
     quality: QualityView | None
 
 
+class RecordingMessage(Shape):
+    """What a call's recording does now; not a new version of the call."""
+
+    seq: int
+    type: Literal["recording"]
+    call_id: str
+    recording: RecordingView | None
+
+
+class QuotaMessage(QuotaView):
+    """How the account's minutes stand: about once a second while something is recorded, and
+    on every change. For supervisors and admins.
+    """
+
+    seq: int
+    type: Literal["quota"]
+
+
+class ThresholdMessage(Shape):
+    """Use of the minutes has risen to a threshold; once per crossing. For the same people."""
+
+    seq: int
+    type: Literal["quota_threshold"]
+    threshold: Literal[80, 95, 100]
+    at: Moment
+
+
 class NoticeMessage(Shape):
     """Something about the gateway itself, such as `media_away` and `media_back`."""
 
@@ -72,6 +107,9 @@ EVENT_MESSAGES = (
     CallMessage,
     PresenceMessage,
     QualityMessage,
+    RecordingMessage,
+    QuotaMessage,
+    ThresholdMessage,
     NoticeMessage,
     AliveMessage,
 )

@@ -234,6 +234,33 @@ class QualityView(Shape):
     whatsapp: LegQualityView | None
 
 
+class RecordingView(Shape):
+    """The recording of a call whose account wants one."""
+
+    state: Literal[
+        "holding",
+        "ready",
+        "refused",
+        "capturing",
+        "recording",
+        "paused",
+        "stopped",
+        "ended",
+        "failed",
+        "kept",
+        "empty",
+    ]
+    """`holding` and `ready` before the two talk, `refused` or `failed` if it is not recorded;
+    `capturing` while it begins, then `recording`, `paused` or `stopped`; `ended` while its
+    file is made, then `kept`, or `empty` if nothing was recorded."""
+    reason: str | None
+    """Why it is refused, failed or stopped, for example `no_minutes` or `quota`."""
+    written_ms: int | None
+    ends_at: Moment | None
+    """When the minutes will be used up, told once that is near."""
+    duration_ms: int | None
+
+
 class CallView(Shape):
     """A call as its agent, a supervisor or an admin sees it."""
 
@@ -266,6 +293,8 @@ class CallView(Shape):
     )
     problem: ProblemView | None
     quality: QualityView | None
+    recording: RecordingView | None
+    """Null: the account does not record such calls."""
 
 
 class CallTaken(Shape):

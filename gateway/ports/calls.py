@@ -62,7 +62,7 @@ class TraceLine:
     at: float
     """Wall clock, seconds."""
     source: str
-    """webhook | graph | machine | media | agent"""
+    """webhook | graph | machine | media | recording | agent"""
     step: str
     fields: dict[str, Json] = field(default_factory=dict)
 

@@ -1,11 +1,14 @@
 """A media worker, seen from the runtime."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Protocol
 
 from gateway.core.ids import AccountId, CallId, LegId, UserId
+from gateway.core.quota.lease import BudgetId, WorkerId
 from gateway.ports import Json
+from gateway.ports.quota import BudgetSeen, LowBudget
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +92,10 @@ class WorkerBack:
     """A worker is connected (again): these legs live, all others of ours are gone."""
 
     legs: tuple["LegLive", ...]
+    worker_id: WorkerId
+    captures: tuple["CaptureLive", ...] = ()
+    """Those that are not over."""
+    budgets: tuple[BudgetSeen, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,9 +111,90 @@ class LegLive:
     local_sdp: str
 
 
-MediaEvent = (
-    LegUp | LegClosed | LegHeard | LegQuiet | LegKey | LegQuality | LegTrace | WorkerBack
-)
+class CaptureState(StrEnum):
+    """What a capture does now."""
+
+    RECORDING = "recording"
+    PAUSED = "paused"
+    STOPPED = "stopped"
+    """It writes nothing, for its reason; the call goes on."""
+    ENDED = "ended"
+    """Over; a file of it is on its way to the disk."""
+
+
+@dataclass(frozen=True, slots=True)
+class CaptureLive:
+    """A capture found in a worker's snapshot."""
+
+    call_id: CallId
+    state: CaptureState
+    reason: str | None
+    """Why it is stopped: a `media.capture_format.StopReason` value."""
+    written_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class CaptureOrder:
+    """What to capture, and who pays."""
+
+    call_id: CallId
+    account_id: AccountId
+    leg_id: LegId
+    budget_id: BudgetId
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetRanLow:
+    """A budget's captures will soon need more."""
+
+    low: LowBudget
+
+
+@dataclass(frozen=True, slots=True)
+class CapturesWrote:
+    """How far captures and budgets have got, about once a second; totals."""
+
+    captures: Mapping[CallId, int]
+    budgets: Mapping[BudgetId, int]
+
+
+@dataclass(frozen=True, slots=True)
+class CaptureWent:
+    """A capture writes: from now on, or again in a new segment."""
+
+    call_id: CallId
+    at: float
+    segment: int
+
+
+@dataclass(frozen=True, slots=True)
+class CaptureStopped:
+    """A segment has ended. `reason` is a `media.capture_format.StopReason` value."""
+
+    call_id: CallId
+    at: float
+    reason: str
+    recorded_ms: int
+    """In all segments."""
+    files: int
+    """How many segments were finished, or will be."""
+    is_final: bool
+    """No further segment follows."""
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentFinished:
+    """A segment's file is complete and durable."""
+
+    call_id: CallId
+    at: float
+    segment: int
+    duration_ms: int
+
+
+LegEvent = LegUp | LegClosed | LegHeard | LegQuiet | LegKey | LegQuality | LegTrace
+CaptureEvent = BudgetRanLow | CapturesWrote | CaptureWent | CaptureStopped | SegmentFinished
+MediaEvent = LegEvent | CaptureEvent | WorkerBack
 
 
 class MediaEngine(Protocol):
@@ -146,6 +234,18 @@ class MediaEngine(Protocol):
 
     async def close_leg(self, leg_id: LegId, *, epoch: int) -> None:
         """Close a leg; a closed or unknown one is fine."""
+
+    async def start_capture(self, order: CaptureOrder, *, epoch: int) -> None:
+        """Record a WhatsApp leg from now on. Repeating it is fine.
+
+        The budget must be open in the worker.
+        """
+
+    async def stop_capture(self, call_id: CallId, *, epoch: int) -> bool:
+        """End a capture for good; return whether its files are finished by now.
+
+        One that is over, or never was, is fine.
+        """
 
     def events(self) -> AsyncIterator[MediaEvent]:
         """Yield what happens, from now on; starts with `WorkerBack` once connected."""

@@ -21,7 +21,7 @@ from gateway.core.call.events import (
     HungUp,
     Muted,
 )
-from gateway.core.call.start import Line, dial
+from gateway.core.call.start import dial
 from gateway.core.errors import (
     BadInput,
     Forbidden,
@@ -38,6 +38,7 @@ from gateway.ports.live import Availability
 from gateway.runtime.agent_legs import AgentLegs, KnownLeg
 from gateway.runtime.call_view import CallView
 from gateway.runtime.live_calls import LiveCalls
+from gateway.runtime.phone_line import line_of
 from gateway.runtime.presence_board import PersonState, PresenceBoard
 from gateway.runtime.sight import CallPage, Sight
 from gateway.runtime.world import World
@@ -117,7 +118,7 @@ class CallDesk:
         self, person: Person, to: Peer, choice: LegChoice, number: Number, call_id: CallId
     ) -> Joined:
         leg, answer = await self._leg(person, call_id, choice)
-        line = Line(number.account_id, number.phone_number_id, number.display, self._timing)
+        line = line_of(number, self._timing)
         now = self._world.clock.wall()
         agent = CallAgent(person.user_id, person.name, leg)
         call, commands = dial(call_id, line, to, agent=agent, now=now)

@@ -13,8 +13,7 @@ from gateway.runtime.live_calls import LiveCalls
 from gateway.runtime.media_news import MediaNews
 from gateway.runtime.notices import Notices
 from gateway.runtime.presence_board import PresenceBoard
-from gateway.runtime.quota_keeper import QuotaKeeper
-from gateway.runtime.quota_keeper_news import BusQuotaNews
+from gateway.runtime.recording_runtime import RecordingRuntime
 from gateway.runtime.recovery import Recovery
 from gateway.runtime.tasks import Tasks
 from gateway.runtime.world import NodeLife, RuntimeSettings, World
@@ -42,8 +41,21 @@ class CallRuntime:
         self._trace = trace
         self._tasks = Tasks(world.clock)
         legs = AgentLegs(world, life, legs_max=limits.agent_legs_max)
-        self._calls = LiveCalls(world, life, limits, tasks=self._tasks, trace=trace, legs=legs)
-        self._media = MediaNews(world, self._calls, legs, trace, self._tasks)
+        recording = RecordingRuntime(world, life, settings, self._tasks)
+        self.quota = recording.keeper
+        """Accounts' recording minutes as they stand."""
+        self._calls = LiveCalls(
+            world,
+            life,
+            limits,
+            tasks=self._tasks,
+            trace=trace,
+            legs=legs,
+            recorder=recording.recorder,
+            board=recording.board,
+        )
+        captures = recording.join(self._calls, trace)
+        self._media = MediaNews(world, self._calls, legs, captures, trace, self._tasks)
         self._board = PresenceBoard(
             world, self._calls, self._tasks, poll_s=limits.presence_poll_s
         )
@@ -51,15 +63,6 @@ class CallRuntime:
         self._inbox = InboxWork(
             world, settings, self._calls, self._board, self._notices, self._tasks
         )
-        self.quota = QuotaKeeper(
-            minutes=world.minutes,
-            news=BusQuotaNews(world.bus, world.clock.wall),
-            clock=world.clock,
-            tasks=self._tasks,
-            new_id=world.new_id,
-            bounds=settings.keeper,
-        )
-        """Accounts' recording minutes as they stand."""
         self._recovery = Recovery(world, life, self._calls, self._media)
         self.desk = CallDesk(world, self._calls, legs, self._board, settings.timing)
         """The calls as people act on them; for the HTTP handlers."""

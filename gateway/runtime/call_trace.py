@@ -16,6 +16,7 @@ from gateway.core.call.events import (
     AgentLegClosed,
     AgentLegHeard,
     AgentLegUp,
+    CaptureFailed,
     Connected,
     ConnectWithheld,
     DeadlinePassed,
@@ -24,6 +25,9 @@ from gateway.core.call.events import (
     MediaFailed,
     MetaRefused,
     MetaUnclear,
+    MinutesHeld,
+    RecordingDone,
+    RecordingFact,
     WhatsAppLegClosed,
     WhatsAppLegMade,
     WhatsAppLegUp,
@@ -99,11 +103,13 @@ def _source(event: Event) -> str:
             return "media"
         case DeadlinePassed():
             return "machine"
+        case MinutesHeld() | CaptureFailed() | RecordingDone():
+            return "recording"
         case _:
             return "agent"
 
 
-def _facts(event: Event) -> dict[str, Json]:  # noqa: PLR0911 - a table
+def _facts(event: Event) -> dict[str, Json]:  # noqa: C901, PLR0911 - a table
     """What of an event may be shown: nothing that names a person, an address or a secret."""
     match event:
         case StatusChanged(status=status, at=at):
@@ -131,8 +137,20 @@ def _facts(event: Event) -> dict[str, Json]:  # noqa: PLR0911 - a table
             return {"order": snake(type(command).__name__), "code": code}
         case MediaBack(found):
             return {"legs": len(found)}
+        case MinutesHeld() | CaptureFailed() | RecordingDone():
+            return _recording_facts(event)
         case _:
             return {}
+
+
+def _recording_facts(event: RecordingFact) -> dict[str, Json]:
+    match event:
+        case MinutesHeld(refusal):
+            return {"refusal": None if refusal is None else refusal.value}
+        case CaptureFailed(reason):
+            return {"reason": reason.value}
+        case RecordingDone(duration_ms):
+            return {"duration_ms": duration_ms}
 
 
 def _refusal(action: GraphAction, code: int, fbtrace_id: str) -> dict[str, Json]:

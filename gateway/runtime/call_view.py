@@ -7,7 +7,9 @@ from gateway.core.call.call import Call, DeadlineKind, Problem
 from gateway.core.call.ending import outcome_of
 from gateway.core.ids import UserId
 from gateway.core.quality import Quality
+from gateway.core.recording.stage import CallRecording, RecordingStage
 from gateway.ports import Json
+from gateway.runtime.capture_board import CaptureNow
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,21 @@ class QualityView:
 
 
 @dataclass(frozen=True, slots=True)
+class RecordingView:
+    """The recording of a call whose account wants one."""
+
+    state: str
+    """Of the call's `RecordingStage`, or of its `CaptureState` while it is captured."""
+    reason: str | None
+    written_ms: int | None
+    """While it is captured."""
+    ends_at: str | None
+    """When the minutes will be used up, once that is near."""
+    duration_ms: int | None
+    """Once it is kept."""
+
+
+@dataclass(frozen=True, slots=True)
 class CallView:
     """A call. Times are ISO 8601 UTC with milliseconds."""
 
@@ -84,6 +101,8 @@ class CallView:
     outcome: str | None
     problem: ProblemView | None
     quality: QualityView | None
+    recording: RecordingView | None
+    """None: the account does not record such calls."""
 
     def as_json(self) -> dict[str, Json]:
         """Return it as JSON: nothing but strings, numbers, lists and dictionaries."""
@@ -92,8 +111,13 @@ class CallView:
         return view
 
 
-def view_of(call: Call, version: int, quality: QualityView | None = None) -> CallView:
-    """Show a call. `quality` is live knowledge and not part of the call's version."""
+def view_of(
+    call: Call,
+    version: int,
+    quality: QualityView | None = None,
+    capture: CaptureNow | None = None,
+) -> CallView:
+    """Show a call. `quality` and `capture` are live and not part of the call's version."""
     identity, agent = call.identity, call.agent
     away = call.deadline(DeadlineKind.AWAY) if call.is_agent_away else None
     outcome = outcome_of(call)
@@ -117,6 +141,7 @@ def view_of(call: Call, version: int, quality: QualityView | None = None) -> Cal
         outcome=None if outcome is None else outcome.value,
         problem=_problem(call.end.problem),
         quality=quality,
+        recording=_recording(call.recording, capture),
     )
 
 
@@ -130,6 +155,27 @@ def moment(at: float) -> str:
     """Write a wall-clock time."""
     text = datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds")
     return text.replace("+00:00", "Z")
+
+
+def _recording(recording: CallRecording, capture: CaptureNow | None) -> RecordingView | None:
+    if recording.stage is RecordingStage.OFF:
+        return None
+    if recording.stage is RecordingStage.CAPTURING and capture is not None:
+        return RecordingView(
+            state=capture.state.value,
+            reason=capture.reason,
+            written_ms=capture.written_ms,
+            ends_at=_moment(capture.ends_at),
+            duration_ms=None,
+        )
+    reason = recording.reason
+    return RecordingView(
+        state=recording.stage.value,
+        reason=None if reason is None else reason.value,
+        written_ms=None,
+        ends_at=None,
+        duration_ms=recording.duration_ms,
+    )
 
 
 def _moment(at: float | None) -> str | None:

@@ -18,13 +18,17 @@ from gateway.core.call.commands import (
     Detach,
     GraphAction,
     GraphCommand,
+    HoldMinutes,
     MediaCommand,
     OfferWhatsApp,
     PreAccept,
     Reject,
+    ReleaseMinutes,
     SetHold,
     SetMute,
+    StartCapture,
     StartSending,
+    StopCapture,
     TellAgent,
     Terminate,
 )
@@ -51,6 +55,7 @@ from gateway.core.ids import PhoneNumberId
 from gateway.ports.accounts import Number
 from gateway.ports.live import LiveEvent
 from gateway.ports.media import LegTag
+from gateway.runtime.call_recorder import CallRecorder
 from gateway.runtime.notices import tell_account
 from gateway.runtime.world import NodeLife, World
 
@@ -72,8 +77,9 @@ NUMBER_PAUSES_S = (0.5, 1.0, 2.0)
 class CarryOut:
     """Carries out one command at a time for any call."""
 
-    def __init__(self, world: World, life: NodeLife) -> None:
+    def __init__(self, world: World, life: NodeLife, recorder: CallRecorder) -> None:
         self._world = world
+        self._recorder = recorder
         self._epoch = life.epoch
         self._numbers: dict[PhoneNumberId, Number] = {}
         self._refused_tokens: set[PhoneNumberId] = set()
@@ -83,6 +89,8 @@ class CarryOut:
         match command:
             case Connect() | PreAccept() | Accept() | Reject() | Terminate():
                 return await self._ask_meta(call, command)
+            case HoldMinutes() | ReleaseMinutes() | StartCapture() | StopCapture():
+                return await self._recorder.carry_out(call, command)
             case TellAgent():
                 self._tell(call, command)
                 return None

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 
 import structlog
 
-from gateway.core.call.start import Line, missed, ring
+from gateway.core.call.start import missed, ring
 from gateway.core.errors import BadInput, NotOwner, StoreDown, VersionConflict
 from gateway.core.ids import CallId, InboxId
 from gateway.core.whatsapp import (
@@ -23,6 +23,7 @@ from gateway.core.whatsapp import (
 from gateway.ports.webhooks import InboxRow
 from gateway.runtime.live_calls import LiveCalls
 from gateway.runtime.notices import Notices
+from gateway.runtime.phone_line import line_of
 from gateway.runtime.presence_board import PresenceBoard
 from gateway.runtime.tasks import Tasks
 from gateway.runtime.world import RuntimeSettings, World
@@ -185,7 +186,7 @@ class InboxWork:
         if number is None:
             await self._world.inbox.done(row.inbox_id, note="number not configured")
             return
-        line = Line(number.account_id, number.phone_number_id, number.display, self._timing)
+        line = line_of(number, self._timing)
         call_id, now = CallId(self._world.new_id()), self._world.clock.wall()
         age_s = now + self._world.whatsapp.clock_offset_s() - event.at
         is_over = await self._world.tombstones.is_buried(event.phone_number_id, event.wacid)

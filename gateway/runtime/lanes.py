@@ -1,7 +1,8 @@
 """A call's commands under way: in order within a lane, the lanes side by side.
 
-Media orders take milliseconds, requests to Meta seconds; a hang-up must not wait for either to
-make the other's way free. Within a lane order matters: `terminate` follows `pre_accept`.
+Media orders take milliseconds, requests to Meta seconds, and minutes wait for the database; a
+hang-up must not wait for one to make another's way free. Within a lane order matters:
+`terminate` follows `pre_accept`.
 """
 
 from collections import deque
@@ -12,8 +13,12 @@ from gateway.core.call.commands import (
     Accept,
     Command,
     Connect,
+    HoldMinutes,
     PreAccept,
     Reject,
+    ReleaseMinutes,
+    StartCapture,
+    StopCapture,
     Terminate,
 )
 from gateway.core.call.events import Event
@@ -22,10 +27,11 @@ from gateway.runtime.tasks import Tasks
 
 
 class LaneName(StrEnum):
-    """The two ways out."""
+    """The ways out."""
 
     GRAPH = "graph"
     MEDIA = "media"
+    MINUTES = "minutes"
 
 
 CarryOutOne = Callable[[Command], Awaitable[Event | None]]
@@ -82,5 +88,10 @@ class Lanes:
 
 
 def _lane_of(command: Command) -> LaneName:
-    is_graph = isinstance(command, Connect | PreAccept | Accept | Reject | Terminate)
-    return LaneName.GRAPH if is_graph else LaneName.MEDIA
+    match command:
+        case Connect() | PreAccept() | Accept() | Reject() | Terminate():
+            return LaneName.GRAPH
+        case HoldMinutes() | ReleaseMinutes() | StartCapture() | StopCapture():
+            return LaneName.MINUTES
+        case _:
+            return LaneName.MEDIA

@@ -25,9 +25,11 @@ from gateway.ports.calls import CallRow, PendingCommand
 from gateway.ports.live import LiveEvent
 from gateway.runtime.agent_legs import SNAPSHOT_AGE_S, AgentLegs
 from gateway.runtime.call_actor import ActorParts, CallActor
+from gateway.runtime.call_recorder import CallRecorder
 from gateway.runtime.call_rows import StoredCall, row_of, stored_of
 from gateway.runtime.call_trace import TraceBook, start_line
 from gateway.runtime.call_view import CallView, seen_by, view_of
+from gateway.runtime.capture_board import CaptureBoard
 from gateway.runtime.carry_out import CarryOut
 from gateway.runtime.codec import pending
 from gateway.runtime.mailbox import ActorGone
@@ -45,7 +47,7 @@ TOMBSTONE_PAUSES_S = (0.1, 0.5, 2.0)
 class LiveCalls:
     """The register of actors."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 (each is a part it joins)
         self,
         world: World,
         life: NodeLife,
@@ -54,18 +56,21 @@ class LiveCalls:
         tasks: Tasks,
         trace: TraceBook,
         legs: AgentLegs,
+        recorder: CallRecorder,
+        board: CaptureBoard,
     ) -> None:
         self._world = world
         self._life = life
         self._tasks = tasks
         self._legs = legs
+        self._board = board
         self.qualities = Qualities(world.clock, every_s=limits.quality_s)
         self._parts = ActorParts(
             world=world,
             life=life,
             limits=limits,
             tasks=tasks,
-            carry_out=CarryOut(world, life),
+            carry_out=CarryOut(world, life, recorder),
             trace=trace,
             changed=self._changed,
             gone=self._gone,
@@ -119,8 +124,11 @@ class LiveCalls:
         return None if row is None else row.call_id
 
     def view(self, actor: CallActor) -> CallView:
-        """Show a call with what is known of its quality."""
-        return view_of(actor.call, actor.version, self.qualities.of(actor.call_id))
+        """Show a call with what is known of its quality and of its capture."""
+        call_id = actor.call_id
+        return view_of(
+            actor.call, actor.version, self.qualities.of(call_id), self._board.of(call_id)
+        )
 
     # --- who is in a call ----------------------------------------------------------------
 
@@ -312,6 +320,21 @@ class LiveCalls:
                 "call",
                 self.view(actor).as_json(),
                 audience=tuple(sorted(seen)),
+            )
+        )
+
+    def publish_recording(self, call_id: CallId) -> None:
+        """Tell what a call's capture does; not a new version of it."""
+        actor = self._actors.get(call_id)
+        if actor is None:
+            return
+        body = self.view(actor).as_json()
+        self._world.bus.publish(
+            LiveEvent(
+                actor.call.identity.account_id,
+                "recording",
+                {"call_id": call_id, "recording": body["recording"]},
+                audience=tuple(sorted(seen_by(actor.call))),
             )
         )
 

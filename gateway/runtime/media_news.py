@@ -22,7 +22,9 @@ from gateway.ports import Json
 from gateway.ports.calls import TraceLine
 from gateway.ports.live import LiveEvent
 from gateway.ports.media import (
+    CaptureEvent,
     LegClosed,
+    LegEvent,
     LegHeard,
     LegKey,
     LegLive,
@@ -35,6 +37,7 @@ from gateway.ports.media import (
 from gateway.runtime.agent_legs import AgentLegs, KnownLeg
 from gateway.runtime.call_actor import CallActor
 from gateway.runtime.call_trace import TraceBook
+from gateway.runtime.captures import Captures
 from gateway.runtime.live_calls import LiveCalls
 from gateway.runtime.tasks import Tasks
 from gateway.runtime.world import World
@@ -46,8 +49,15 @@ class MediaNews:
     """Reads the worker's events in order and hands each to whom it concerns."""
 
     def __init__(
-        self, world: World, calls: LiveCalls, legs: AgentLegs, trace: TraceBook, tasks: Tasks
+        self,
+        world: World,
+        calls: LiveCalls,
+        legs: AgentLegs,
+        captures: Captures,
+        trace: TraceBook,
+        tasks: Tasks,
     ) -> None:
+        self._captures = captures
         self._world = world
         self._calls = calls
         self._legs = legs
@@ -72,6 +82,8 @@ class MediaNews:
             await self._may_go_on.wait()
             if isinstance(event, WorkerBack):
                 self._worker_back(event)
+            elif isinstance(event, CaptureEvent):
+                self._captures.note(event)
             else:
                 self._note(event)
 
@@ -96,12 +108,14 @@ class MediaNews:
         """The calls are taken up: close what belongs to none of them, and hear on."""
         if self._snapshot is not None:
             self._close_orphans(self._snapshot.legs)
+            self._captures.worker_back(self._snapshot)
         self._may_go_on.set()
 
     # --- a worker is back ----------------------------------------------------------------
 
     def _worker_back(self, event: WorkerBack) -> None:
         self._snapshot = event
+        self._captures.worker_back(event)
         lost = self._legs.adopt(event.legs)
         seen = {leg.leg_id for leg in event.legs}
         for actor in self._calls.actors():
@@ -143,10 +157,7 @@ class MediaNews:
 
     # --- single events -------------------------------------------------------------------
 
-    def _note(
-        self,
-        event: LegUp | LegClosed | LegHeard | LegQuiet | LegKey | LegQuality | LegTrace,
-    ) -> None:
+    def _note(self, event: LegEvent) -> None:
         match event:
             case LegUp():
                 self._up(event)

@@ -67,12 +67,9 @@ class QuotaKeeper:
     async def hold(self, account_id: AccountId, call_id: CallId) -> bool:
         """Keep a little time before a recording is announced; False: announce none.
 
-        A database that is down is no permission either.
+        Raises `StoreDown`, which is no permission either; the hold may have been taken.
         """
-        try:
-            held = await self._minutes.take_hold(account_id, call_id, now=self._clock.wall())
-        except StoreDown:
-            return False
+        held = await self._minutes.take_hold(account_id, call_id, now=self._clock.wall())
         self._note_change(account_id)
         return held
 

@@ -82,14 +82,22 @@ class Pictures:
 class BusQuotaNews(QuotaNews):
     """Puts the news on the live bus, for supervisors and admins of the account."""
 
-    def __init__(self, bus: LiveBus, wall: Callable[[], float]) -> None:
-        """`wall` gives seconds since the epoch."""
+    def __init__(
+        self,
+        bus: LiveBus,
+        wall: Callable[[], float],
+        watch: Callable[[LiveQuota], None] | None = None,
+    ) -> None:
+        """`wall` gives seconds since the epoch; `watch` sees each picture besides."""
+        self._watch = watch
         self._bus = bus
         self._wall = wall
 
     @override
     def picture(self, quota: LiveQuota) -> None:
         self._publish(quota.account_id, "quota", body_of(quota))
+        if self._watch is not None:
+            self._watch(quota)
 
     @override
     def crossed(self, account_id: AccountId, threshold: int) -> None:

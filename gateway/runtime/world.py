@@ -9,7 +9,8 @@ from gateway.ports.calls import CallStore, TombstoneStore
 from gateway.ports.clock import Clock, NewId
 from gateway.ports.live import LiveBus, Presence
 from gateway.ports.media import MediaEngine
-from gateway.ports.quota import Minutes
+from gateway.ports.quota import BudgetLine, Minutes
+from gateway.ports.recordings import Assembler, RecordingStore
 from gateway.ports.webhooks import Inbox, ReadWebhook
 from gateway.ports.whatsapp import WhatsAppApi
 from gateway.runtime.quota_keeper_budget import KeeperBounds
@@ -28,6 +29,10 @@ class World:
     bus: LiveBus
     media: MediaEngine
     minutes: Minutes
+    budgets: BudgetLine
+    """Of the media worker."""
+    recordings: RecordingStore
+    assembler: Assembler
     whatsapp: WhatsAppApi
     clock: Clock
     new_id: NewId
@@ -68,6 +73,8 @@ class RuntimeLimits:
     """How often presence is looked at while something rings."""
     quality_s: float = 5.0
     """Between two pieces of news about one call's quality."""
+    assemblies_max: int = 2
+    """Recordings made at once, each in a process of its own."""
 
 
 @dataclass(frozen=True, slots=True)

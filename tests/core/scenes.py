@@ -1,6 +1,6 @@
 """Calls at named points of their life, reached through the machine itself."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Self
 
 from gateway.core.call.call import AgentLeg, Call, CallAgent, CallTiming, DeadlineKind, State
@@ -12,12 +12,14 @@ from gateway.core.call.events import (
     Connected,
     DeadlinePassed,
     Event,
+    MinutesHeld,
     WhatsAppLegMade,
     WhatsAppLegUp,
 )
 from gateway.core.call.machine import step
 from gateway.core.call.start import Line, dial, ring
 from gateway.core.ids import AccountId, CallId, LegId, PhoneNumberId, UserId, Wacid
+from gateway.core.recording.policy import Records
 from gateway.core.whatsapp import (
     BusinessConnect,
     CallStatus,
@@ -32,6 +34,7 @@ NUMBER = PhoneNumberId("106540352242922")
 WACID = Wacid("wacid.ONE")
 CALL_ID = CallId("c" * 26)
 LINE = Line(AccountId("a" * 26), NUMBER, "+62 21 5000", CallTiming())
+RECORDED = replace(LINE, records=Records.BOTH)
 CALLER = Peer(phone="6281200001111", user_id="ID.1", name="Siti")
 W1 = LegId(f"{CALL_ID}-w1")
 ANI_LEG, BUDI_LEG, OTHER_LEG = LegId("leg-ani"), LegId("leg-budi"), LegId("leg-other")
@@ -102,10 +105,10 @@ class Walk:
         return self.tell(DeadlinePassed(deadline))
 
 
-def ringing(*agents: UserId, age_s: float = 0.0) -> Walk:
+def ringing(*agents: UserId, age_s: float = 0.0, line: Line = LINE) -> Walk:
     """A user called; the WhatsApp leg was ordered."""
     rung = agents or (ANI, BUDI)
-    return Walk(*ring(CALL_ID, LINE, CONNECT, agents=rung, age_s=age_s, now=1000.0))
+    return Walk(*ring(CALL_ID, line, CONNECT, agents=rung, age_s=age_s, now=1000.0))
 
 
 def ringing_with_media(*agents: UserId) -> Walk:
@@ -123,10 +126,10 @@ def talking() -> Walk:
     return answered().tell(Accepted())
 
 
-def dialling(leg: AgentLeg | None = None) -> Walk:
+def dialling(leg: AgentLeg | None = None, *, line: Line = LINE) -> Walk:
     """Ani dials; our offer was ordered."""
     agent = CallAgent(ANI, "Ani", leg or warm())
-    return Walk(*dial(CALL_ID, LINE, CALLER, agent=agent, now=1000.0))
+    return Walk(*dial(CALL_ID, line, CALLER, agent=agent, now=1000.0))
 
 
 def connect_sent(leg: AgentLeg | None = None) -> Walk:
@@ -151,3 +154,22 @@ def talking_outbound() -> Walk:
 
 def heard(leg_id: LegId = ANI_LEG) -> AgentLegHeard:
     return AgentLegHeard(leg_id)
+
+
+# --- calls of an account that has them recorded ----------------------------------------------
+
+
+def ringing_recorded() -> Walk:
+    """Rings while minutes are asked for; the path to Meta is up."""
+    return ringing(line=RECORDED).tell(WhatsAppLegMade(W1, "our-answer"), WhatsAppLegUp(W1))
+
+
+def dialling_recorded() -> Walk:
+    """Ani dials while minutes are asked for."""
+    return dialling(line=RECORDED)
+
+
+def talking_recorded() -> Walk:
+    """Ani talks to the user who called, and the capture was ordered."""
+    answered = ringing_recorded().tell(MinutesHeld(), AgentAnswered(ANI, "Ani", warm()))
+    return answered.tell(Accepted())

@@ -16,10 +16,14 @@ from gateway.core.call.commands import (
     CloseLeg,
     Connect,
     GraphAction,
+    HoldMinutes,
     OfferWhatsApp,
     PreAccept,
     Reject,
+    ReleaseMinutes,
+    StartCapture,
     StartSending,
+    StopCapture,
     TellAgent,
     Terminate,
 )
@@ -34,6 +38,7 @@ from gateway.core.call.events import (
     AgentLegUp,
     AgentReattached,
     AgentsFree,
+    CaptureFailed,
     Connected,
     DeadlinePassed,
     Event,
@@ -45,13 +50,16 @@ from gateway.core.call.events import (
     MediaFailed,
     MetaRefused,
     MetaUnclear,
+    MinutesHeld,
     Muted,
     WhatsAppLegClosed,
     WhatsAppLegMade,
     WhatsAppLegUp,
 )
+from gateway.core.call.recording import is_undecided
 from gateway.core.errors import MetaFault, Refused
 from gateway.core.ids import LegId, UserId
+from gateway.core.recording.stage import NotRecorded, RecordingStage
 from gateway.core.whatsapp import Direction
 from tests.core.scenes import (
     ANI,
@@ -69,8 +77,10 @@ from tests.core.scenes import (
     Walk,
     connect_sent,
     dialling,
+    dialling_recorded,
     over,
     ringing,
+    ringing_recorded,
     ringing_with_media,
 )
 
@@ -158,6 +168,8 @@ ordinary = st.one_of(
     st.builds(AgentLegClosed, st.sampled_from(LEGS)),
     st.builds(Muted, st.booleans()),
     st.builds(Held, st.booleans()),
+    st.builds(MinutesHeld, st.none() | st.sampled_from(NotRecorded)),
+    st.builds(CaptureFailed, st.sampled_from(NotRecorded)),
     st.sampled_from(
         (
             WhatsAppLegMade(W1, "our-sdp"),
@@ -196,7 +208,12 @@ events = st.one_of(ordinary, ordinary, ordinary, ordinary, fatal, st.sampled_fro
 Told = Event | DeadlineKind
 Story = list[Told]
 Start = Callable[[], Walk]
-starts = st.sampled_from((ringing, ringing_with_media, dialling, connect_sent))
+starts = st.sampled_from(
+    (
+        *(ringing, ringing_with_media, dialling, connect_sent),
+        *(ringing_recorded, dialling_recorded),
+    )
+)
 
 
 def tell(walk: Walk, event: Event | DeadlineKind) -> None:
@@ -221,9 +238,11 @@ def waits_for_something(call: Call) -> bool:
             return DeadlineKind.RING in kinds
         case State.CONNECTING:
             wanted = {DeadlineKind.CLAIM, DeadlineKind.MEDIA}
-            return bool(kinds & wanted) or call.signalling is Signalling.ACCEPTING
+            is_asking = call.signalling is Signalling.ACCEPTING or is_undecided(call)
+            return bool(kinds & wanted) or is_asking
         case State.DIALLING | State.REMOTE_RINGING:
-            return bool(kinds & {DeadlineKind.CLAIM, DeadlineKind.RING})
+            wanted = {DeadlineKind.CLAIM, DeadlineKind.RING}
+            return bool(kinds & wanted) or is_undecided(call)
         case State.TALKING:
             return not call.is_agent_away or DeadlineKind.AWAY in kinds
         case State.ENDED:
@@ -324,6 +343,33 @@ def test_a_fact_told_twice_in_a_row_is_told_once(
     if is_fact and not isinstance(last, MetaUnclear):
         tell(walk, last)
         assert replace(walk.call, deadlines=()) == replace(before, deadlines=())
+
+
+@given(starts, st.lists(events, max_size=40))
+def test_minutes_are_kept_before_a_promise_and_none_is_forgotten(
+    start: Start, story: Story
+) -> None:
+    walk = start()
+    is_wanted = any(isinstance(order, HoldMinutes) for order in walk.orders)
+    is_held = False
+    for event in [*story, HungUp()]:
+        stage = walk.call.recording.stage
+        tell(walk, event)
+        if stage is RecordingStage.HOLDING and isinstance(event, MinutesHeld):
+            is_held = event.refusal is None
+        if stage is RecordingStage.HOLDING and not isinstance(event, MinutesHeld):
+            assert not any(isinstance(order, Accept | Connect) for order in walk.last)
+        if any(isinstance(order, StartCapture) for order in walk.last):
+            assert is_held
+            assert walk.call.state is State.TALKING
+    kinds = (HoldMinutes, StartCapture, StopCapture, ReleaseMinutes)
+    held, started, stopped, released = (
+        sum(isinstance(order, kind) for order in walk.orders) for kind in kinds
+    )
+    assert held == is_wanted
+    assert stopped == started
+    assert released == (is_wanted and not started)
+    assert walk.call.is_ended
 
 
 @given(st.permutations([ANI, BUDI, CITRA]))

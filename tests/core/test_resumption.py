@@ -11,24 +11,31 @@ from gateway.core.call.commands import (
     Command,
     Connect,
     Detach,
+    HoldMinutes,
     OfferWhatsApp,
     PreAccept,
     Reject,
+    ReleaseMinutes,
     SetHold,
     SetMute,
+    StartCapture,
     StartSending,
+    StopCapture,
     TellAgent,
     Terminate,
 )
 from gateway.core.call.events import (
     AgentLegClosed,
+    CaptureFailed,
     Connected,
     HungUp,
+    MinutesHeld,
     Muted,
     WhatsAppLegMade,
     WhatsAppLegUp,
 )
 from gateway.core.call.resume import Resumption, resumption
+from gateway.core.recording.stage import NotRecorded
 from tests.core.scenes import (
     ANI,
     ANI_LEG,
@@ -43,8 +50,10 @@ from tests.core.scenes import (
     dialling,
     over,
     ringing,
+    ringing_recorded,
     ringing_with_media,
     talking,
+    talking_recorded,
 )
 
 REPEAT, DROP, UNCLEAR = Resumption.REPEAT, Resumption.DROP, Resumption.UNCLEAR
@@ -82,6 +91,14 @@ REPEAT, DROP, UNCLEAR = Resumption.REPEAT, Resumption.DROP, Resumption.UNCLEAR
         (talking(), SetHold(W1, held=True), DROP),
         (talking().tell(HungUp()), CloseLeg(W1), REPEAT),
         (talking(), TellAgent(ANI, "leg_gone", "x"), DROP),
+        (ringing_recorded(), HoldMinutes(), REPEAT),
+        (ringing_recorded().tell(MinutesHeld()), HoldMinutes(), DROP),
+        (ringing_recorded().tell(HungUp()), HoldMinutes(), DROP),
+        (ringing_recorded().tell(HungUp()), ReleaseMinutes(), REPEAT),
+        (talking_recorded(), StartCapture(W1), REPEAT),
+        (talking_recorded().tell(CaptureFailed(NotRecorded.MEDIA)), StartCapture(W1), DROP),
+        (talking_recorded().tell(HungUp()), StartCapture(W1), DROP),
+        (talking_recorded().tell(HungUp()), StopCapture(), REPEAT),
     ],
     ids=lambda value: type(value).__name__ if not isinstance(value, Walk) else value.state(),
 )

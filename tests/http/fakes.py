@@ -110,6 +110,7 @@ def a_view(call_id: str, **changes: object) -> CallView:
         outcome=None,
         problem=None,
         quality=None,
+        recording=None,
     )
     return dataclasses.replace(view, **changes)  # type: ignore[arg-type]  # any field
 

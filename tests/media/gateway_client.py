@@ -8,8 +8,9 @@ from typing import TypeVar, cast
 
 from media import protocol
 from media.protocol import Done, Failed, FromWorker, Hello, Refused, Welcome
+from media.protocol_message import Message
 
-Kind = TypeVar("Kind", bound=protocol.Message)
+Kind = TypeVar("Kind", bound=Message)
 
 WAIT_S = 20.0
 
@@ -225,7 +226,7 @@ class GatewayClient:
                     self._changed.notify_all()
 
 
-async def send(writer: asyncio.StreamWriter, message: protocol.Message) -> None:
+async def send(writer: asyncio.StreamWriter, message: Message) -> None:
     body = message.model_dump_json().encode()
     writer.write(len(body).to_bytes(4, "big") + body)
     await writer.drain()

@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -48,10 +49,19 @@ class WorkerProcess:
     def wait_ready(self) -> None:
         """Return when the worker listens."""
         deadline = time.monotonic() + START_S
-        while not self.socket_path.exists():
+        while not self._listens():
             assert self.process.poll() is None, self.log()
             assert time.monotonic() < deadline, self.log()
             time.sleep(0.02)
+
+    def _listens(self) -> bool:
+        # The name is there a moment before anybody listens.
+        with socket.socket(socket.AF_UNIX) as probe:
+            try:
+                probe.connect(str(self.socket_path))
+            except OSError:
+                return False
+        return True
 
     async def connect(self, *, gateway_epoch: int | None = None) -> GatewayClient:
         """Connect as a gateway that is newer than all before."""
@@ -84,7 +94,10 @@ class WorkerProcess:
 
 @contextmanager
 def running_worker(*arguments: str) -> Iterator[WorkerProcess]:
-    """A worker bound to 127.0.0.1 unless `arguments` say otherwise; must end cleanly."""
+    """A worker bound to 127.0.0.1 unless `arguments` say otherwise.
+
+    It must not have noted any error, nor end badly unless it was killed before.
+    """
     with tempfile.TemporaryDirectory(prefix="mw-") as name:
         directory = Path(name)
         bind = () if "--bind" in arguments else ("--bind", "127.0.0.1")

@@ -13,9 +13,10 @@ import sys
 import time
 from pathlib import Path
 
-from media.capture_book import CaptureOrder, CaptureSettings
+from media.capture_book import CaptureOrder
 from media.capture_writer import CaptureWriter
 from media.captures import Captures
+from media.settings import CaptureSettings
 
 NUMBER = struct.Struct("<I")
 PHRASE = "phrase.bin"
@@ -39,7 +40,9 @@ async def capture(directory: Path, board: mmap.mmap, calls: int) -> None:
     captures.open_budget("b", 10**9)
     taps = [
         captures.start(
-            time.monotonic(), 0, CaptureOrder(f"call{number:02}", "b", "leg", f"{number}")
+            time.monotonic(),
+            0,
+            CaptureOrder(f"call{number:02}", "b", f"leg{number}", f"{number}"),
         )
         for number in range(calls)
     ]

@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import TypeVar
 
 from media.capture import Capture
-from media.capture_book import CaptureOrder, CaptureSettings
+from media.capture_book import CaptureOrder
 from media.capture_files import capture_files
 from media.capture_format import StopReason
 from media.capture_scan import CaptureContent, scan
 from media.capture_writer import CaptureWriter
 from media.captures import Captures
 from media.protocol_capture import BudgetLow, CaptureEvent
+from media.settings import CaptureSettings
 
 FRAME_S = 0.02
 Event = TypeVar("Event", bound=CaptureEvent)
@@ -43,7 +44,7 @@ class Rig:
             self.on_ask(event)
 
     def start(self, name: str, budget: str = "b", *, first_segment: int = 0) -> Capture:
-        order = CaptureOrder(name, budget, "leg", f"blob of {name}", first_segment)
+        order = CaptureOrder(name, budget, f"leg of {name}", f"blob of {name}", first_segment)
         self.taps[name] = self.captures.start(self.now, 1_700_000_000_000, order)
         return self.taps[name]
 

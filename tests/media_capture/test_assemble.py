@@ -600,3 +600,21 @@ def test_a_full_disk_leaves_the_old_file_and_nothing_else(
     assert (status, line["error"]) == (3, "disk_full")
     assert out.read_bytes() == b"old"
     assert [each.name for each in small_disk.iterdir()] == ["call.ogg"]
+
+
+def test_the_process_gives_way_to_calls_and_is_bounded() -> None:
+    program = (
+        "import os, resource\n"
+        "from media.assemble import limit_process\n"
+        "limit_process(1 << 20)\n"
+        "kinds = resource.RLIMIT_AS, resource.RLIMIT_CPU, resource.RLIMIT_FSIZE\n"
+        "print(os.getpriority(os.PRIO_PROCESS, 0))\n"
+        "print(*(resource.getrlimit(kind)[0] for kind in kinds))\n"
+    )
+    own = os.getpriority(os.PRIO_PROCESS, 0)
+    done = subprocess.run(
+        [sys.executable, "-c", program], check=True, capture_output=True, text=True, timeout=60
+    )
+    priority, limits = done.stdout.splitlines()
+    assert int(priority) == min(own + 10, 19)
+    assert all(0 < int(limit) < 1 << 40 for limit in limits.split())

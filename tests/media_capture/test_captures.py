@@ -2,6 +2,9 @@
 
 from pathlib import Path
 
+import pytest
+
+from media.capture import Capture
 from media.capture_format import PACKET, Kind, StopReason
 from media.capture_scan import CaptureContent
 from media.protocol_capture import (
@@ -321,3 +324,30 @@ def test_memory_is_bounded_while_a_grant_is_late(tmp_path: Path) -> None:
             tap.on_customer_packet(up.now, 0, 0, b"\x08")
         assert tap.dropped_packets == 5_000 - up.settings.records_max
         up.finish()
+
+
+def test_a_mistake_with_one_account_costs_no_other_its_recording(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    position_ms = Capture.position_ms
+
+    def failing(capture: Capture, now: float) -> int:
+        if capture.capture_id == "bad":
+            raise ZeroDivisionError
+        return position_ms(capture, now)
+
+    with rig(tmp_path) as up:
+        for name in ("bad", "good"):
+            up.captures.open_budget(name, 10_000)
+            up.start(name, name)
+        up.run(1)
+        monkeypatch.setattr(Capture, "position_ms", failing)
+        up.run(1)
+        up.settle()
+        bad, good = up.files()
+        assert bad.duration_ms <= 1_000 < good.duration_ms
+        assert up.captures.failures > 1
+        monkeypatch.undo()
+        bad, good = up.finish()
+    assert good.duration_ms == 2_000
+    assert bad.duration_ms == 2_000

@@ -17,6 +17,7 @@ from media.recover import Outcome, recover_directory
 from tests.conftest import Rounds
 from tests.media_capture.audio import encode, ffmpeg_decode, speech
 from tests.media_capture.capturing_process import NUMBER, PHRASE
+from tests.media_capture.disk import undisturbed_directory
 
 CALLS = 10
 LOST_FRAMES_MAX = 15
@@ -59,23 +60,27 @@ def test_a_killed_process_loses_at_most_300_ms_of_any_direction(
 ) -> None:
     chance = random.Random(seed)
     phrase = encode(speech(2, 1))
-    (tmp_path / PHRASE).write_bytes(
-        b"".join(len(packet).to_bytes(2, "big") + packet for packet in phrase)
-    )
+    content = b"".join(len(packet).to_bytes(2, "big") + packet for packet in phrase)
     board = tmp_path / "board"
-    for turn in range(rounds(quick=3, soak=100)):
-        directory = tmp_path / f"round{turn}"
-        directory.mkdir()
-        with capturing(directory, board) as process:
-            enough = chance.randrange(20, 120)
-            deadline = time.monotonic() + 40
-            while handed_over(board) < enough:
-                assert time.monotonic() < deadline
-                assert process.poll() is None
-                time.sleep(chance.random() * 0.02)
-            process.kill()
-            process.wait(30)
+    for _ in range(rounds(quick=3, soak=100)):
+        with undisturbed_directory() as place:
+            (place / PHRASE).write_bytes(content)
+            directory = place / "captures"
+            directory.mkdir()
+            kill_one(directory, board, chance)
             check(directory, handed_over(board))
+
+
+def kill_one(directory: Path, board: Path, chance: random.Random) -> None:
+    with capturing(directory, board) as process:
+        enough = chance.randrange(20, 120)
+        deadline = time.monotonic() + 40
+        while handed_over(board) < enough:
+            assert time.monotonic() < deadline
+            assert process.poll() is None
+            time.sleep(chance.random() * 0.02)
+        process.kill()
+        process.wait(30)
 
 
 def check(directory: Path, arrived: int) -> None:

@@ -1,13 +1,23 @@
 """A media worker in memory: legs that come up when their peer is there, and tell about it."""
 
 import asyncio
+import itertools
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 
+from gateway.adapters.media_engine_recording import (
+    MediaBudgets,
+    budgets_of,
+    captures_of,
+    start_capture,
+    stop_capture,
+)
 from gateway.core.errors import BadSdp, MediaAway, MediaRefused
-from gateway.core.ids import LegId
+from gateway.core.ids import CallId, LegId
+from gateway.core.quota.lease import WorkerId
 from gateway.ports.clock import Clock
 from gateway.ports.media import (
+    CaptureOrder,
     LegClosed,
     LegHeard,
     LegLive,
@@ -18,6 +28,8 @@ from gateway.ports.media import (
     MediaEvent,
     WorkerBack,
 )
+from media import protocol as wire
+from tests.runtime.memory_recorder import MemoryDisk, MemoryRecorder
 
 
 @dataclass
@@ -49,6 +61,17 @@ class FakeWorker:
     readers: list["asyncio.Queue[MediaEvent]"] = field(default_factory=list)
     agent_legs_come_up: bool = True
     made_count: int = 0
+    disk: MemoryDisk = field(default_factory=MemoryDisk)
+    boots: int = 1
+    fails_to_capture: str | None = None
+    """The code with which every order to capture is refused."""
+    loses_next_answer: bool = False
+    """The next order about recording has its effect, but nobody hears so."""
+
+    def __post_init__(self) -> None:
+        self.recorder = MemoryRecorder(self.clock, self.disk, self.tell)
+        ids = itertools.count(1)
+        self.budgets = MediaBudgets(self.ask, lambda: f"order-{next(ids)}")
 
     # --- the port --------------------------------------------------------------------------
 
@@ -120,6 +143,29 @@ class FakeWorker:
         await self._reach(epoch)
         self.drop(leg_id, "command")
 
+    async def start_capture(self, order: CaptureOrder, *, epoch: int) -> None:
+        await self._leg(order.leg_id, epoch)
+        if self.fails_to_capture is not None:
+            raise MediaRefused(self.fails_to_capture, "as a test wants it")
+        await self.ask(start_capture(order, command_id=order.call_id, epoch=epoch))
+        self.log.append("start_capture")
+
+    async def stop_capture(self, call_id: CallId, *, epoch: int) -> bool:
+        await self._reach(epoch)
+        done = await self.ask(stop_capture(call_id, command_id=call_id, epoch=epoch))
+        self.log.append("stop_capture")
+        return done.capture is None
+
+    async def ask(self, command: wire.Command) -> wire.Done:
+        await asyncio.sleep(0.001)
+        if self.is_away:
+            raise MediaAway("the fake worker is away")
+        done = self.recorder.carry_out(command)
+        if self.loses_next_answer:
+            self.loses_next_answer = False
+            raise MediaAway("the answer was lost")
+        return done
+
     async def events(self) -> AsyncIterator[MediaEvent]:
         queue: asyncio.Queue[MediaEvent] = asyncio.Queue()
         self.readers.append(queue)
@@ -156,7 +202,10 @@ class FakeWorker:
                     leg.local_sdp,
                 )
                 for leg in self.legs.values()
-            )
+            ),
+            worker_id=WorkerId(f"boot-{self.boots}"),
+            captures=captures_of(self.recorder.snapshot()),
+            budgets=budgets_of(self.recorder.snapshot()),
         )
 
     def up(self, leg_id: LegId) -> None:
@@ -180,6 +229,7 @@ class FakeWorker:
         for leg in self.legs.values():
             if leg.attached_to == leg_id:
                 leg.attached_to = None
+        self.recorder.leg_closed(leg_id)
         self.tell(LegClosed(leg_id, self.clock.wall(), reason))
 
     def quality(self, leg_id: LegId, *, packets: int, lost: int) -> None:
@@ -190,6 +240,10 @@ class FakeWorker:
         """The worker dies with all its legs, and a new one is there."""
         self.legs.clear()
         self.is_away = False
+        self.recorder.die()
+        self.disk.unlock()
+        self.boots += 1
+        self.recorder = MemoryRecorder(self.clock, self.disk, self.tell)
         self.tell(self.snapshot())
 
     def leg_of_sdp(self, sdp: str) -> FakeLeg | None:

@@ -20,6 +20,7 @@ from gateway.runtime.world import NodeLife, RuntimeLimits, RuntimeSettings, Worl
 from tests.core.quota.book import Book
 from tests.runtime.fake_media import FakeWorker
 from tests.runtime.fake_meta import SITI, FakeMeta
+from tests.runtime.fake_recordings import FakeAssembler, FakeRecordings
 from tests.runtime.fakes import (
     NODE,
     FakeBus,
@@ -105,7 +106,9 @@ class Office:
         self.clock = VirtualClock()
         self.store = FakeStore(self.clock)
         self.book = Book()
+        self.recordings = FakeRecordings(self.book)
         self.worker = FakeWorker(self.clock)
+        self.assembler = FakeAssembler(self.worker.disk)
         self.directory = FakeDirectory()
         self.directory.add(ANI, BUDI, CITRA, SUPERVISOR)
         self.presence = FakePresence()
@@ -138,6 +141,9 @@ class Office:
             bus=self.bus,
             media=line(self.worker, "events"),
             minutes=line(self.book),
+            budgets=line(self.worker.budgets),
+            recordings=line(self.recordings),
+            assembler=line(self.assembler),
             whatsapp=line(self.meta, "clock_offset_s"),
             clock=self.clock,
             new_id=self.new_id,

@@ -14,6 +14,7 @@ from gateway.adapters.sql_calls import SqlCalls
 from gateway.adapters.sql_engine import Database
 from gateway.adapters.sql_inbox import SqlInbox, SqlTombstones
 from gateway.adapters.sql_quota_minutes import SqlMinutes
+from gateway.adapters.sql_recordings import SqlRecordings
 from gateway.adapters.sql_schema import accounts
 from gateway.adapters.system_clock import SystemClock
 from gateway.core.ids import CallId
@@ -27,6 +28,7 @@ from gateway.runtime.call_trace import TraceBook
 from gateway.runtime.world import NodeLife, RuntimeSettings, World
 from tests.runtime.fake_media import FakeWorker
 from tests.runtime.fake_meta import SITI, FakeMeta, MetaCall
+from tests.runtime.fake_recordings import FakeAssembler
 from tests.runtime.fakes import (
     ACCOUNT,
     NODE,
@@ -46,6 +48,7 @@ class Branch:
     def __init__(self, database: Database) -> None:
         self.clock = SystemClock()
         self.calls = SqlCalls(database, self.clock.wall)
+        self.recordings = SqlRecordings(database)
         self.minutes = SqlMinutes(database, LeaseTerms())
         self.inbox = SqlInbox(database, self.clock.wall)
         self.tombstones = SqlTombstones(database, self.clock.wall)
@@ -77,6 +80,9 @@ class Branch:
             bus=self.bus,
             media=self.worker,
             minutes=self.minutes,
+            budgets=self.worker.budgets,
+            recordings=self.recordings,
+            assembler=FakeAssembler(self.worker.disk),
             whatsapp=self.meta,
             clock=self.clock,
             new_id=lambda: f"{next(self._ids):026d}",

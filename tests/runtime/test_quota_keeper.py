@@ -288,7 +288,8 @@ async def test_a_recording_is_promised_only_if_it_can_be_kept() -> None:
         await room.keeper.release(ACCOUNT, B)
         assert await room.keeper.hold(ACCOUNT, C)
         room.book.is_down = True
-        assert not await room.keeper.hold(ACCOUNT, CallId("d"))
+        with pytest.raises(StoreDown):
+            await room.keeper.hold(ACCOUNT, CallId("d"))
         room.book.is_down = False
         await room.clock.sleep(1000)
         assert room.balance.reserved_ms == 0

@@ -14,6 +14,7 @@ from gateway.runtime.call_desk import CallDesk, LegChoice
 from tests.conftest import Rounds
 from tests.runtime.fake_meta import SITI, MetaCall
 from tests.runtime.office import ANI, SUPERVISOR, Fuse, Killed, Office
+from tests.runtime.studio import Studio
 from tests.runtime.virtual_time import in_virtual_time
 
 
@@ -175,6 +176,8 @@ class Story:
     user: Callable[[Office], Callable[[MetaCall], Awaitable[None]]] | None = None
     leg: LegChoice | None = None
     """How the agent answers; None: with the persistent leg."""
+    office: Callable[[], Office] = Office
+    """Where it plays; in a studio calls are recorded."""
 
 
 async def user_calls(office: Office) -> None:
@@ -281,12 +284,28 @@ STORIES = [
         user=rejects,
     ),
     Story("cancelled", nobody_calls, dial_and_cancel, frozenset({"cancelled", "failed"})),
+    Story(
+        "recorded",
+        user_calls,
+        answer_and_hang_up,
+        frozenset({"completed"}),
+        office=Studio,
+    ),
+    Story("not to be recorded", user_calls, look_away, frozenset({"missed"}), office=Studio),
+    Story(
+        "dialled and recorded",
+        nobody_calls,
+        dial_and_hang_up,
+        frozenset({"completed", "failed"}),
+        user=picks_up,
+        office=Studio,
+    ),
 ]
 
 
 async def live_through(story: Story, fuses: list[int | None]) -> tuple[Office, int]:
     """Play a story; the gateway dies when its fuse has burnt down, and starts again."""
-    office = Office()
+    office = story.office()
     if story.user is not None:
         office.meta.user = story.user(office)
     reaches = 0

@@ -22,6 +22,7 @@ from gateway.core.call.commands import (
     StartSending,
 )
 from gateway.core.call.ending import Stepped
+from gateway.core.call.recording import is_undecided
 from gateway.core.whatsapp import Direction
 
 
@@ -44,7 +45,8 @@ def _accept_when_ready(call: Call, now: float) -> Stepped:
     """`accept` waits for the agent's first RTP and for DTLS toward Meta.
 
     A WhatsApp client counts the call as answered from the accept, so both must be there
-    before it (Calling API, "Audio clipping").
+    before it (Calling API, "Audio clipping"). Whether minutes are kept for a recording must
+    be known too, which takes a moment at most.
     """
     leg = None if call.agent is None else call.agent.leg
     if not is_claim_open(call) or leg is None or not (leg.is_up and leg.is_heard):
@@ -55,10 +57,12 @@ def _accept_when_ready(call: Call, now: float) -> Stepped:
         if call.deadline(DeadlineKind.MEDIA) is None:
             call = with_deadline(call, DeadlineKind.MEDIA, now + call.timing.connect_s)
         return call, ()
+    call = without_deadlines(call, DeadlineKind.MEDIA)
+    if is_undecided(call):
+        return call, ()
     wacid, answer = call.wacid, whatsapp.local_sdp
     assert wacid is not None
     assert answer is not None
-    call = without_deadlines(call, DeadlineKind.MEDIA)
     return replace(call, signalling=Signalling.ACCEPTING), (Accept(wacid, answer),)
 
 
@@ -71,6 +75,8 @@ def _connect_when_ready(call: Call, now: float) -> Stepped:
     if leg is None or not leg.is_up:
         return call, ()
     call = without_deadlines(call, DeadlineKind.CLAIM)
+    if is_undecided(call):
+        return call, ()
     call = with_deadline(call, DeadlineKind.RING, now + call.timing.outbound_ring_s)
     return replace(call, signalling=Signalling.CONNECT_SENT), (Connect(offer),)
 

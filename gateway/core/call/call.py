@@ -5,6 +5,7 @@ from enum import StrEnum
 
 from gateway.core.errors import MetaFault
 from gateway.core.ids import AccountId, CallId, LegId, PhoneNumberId, UserId, Wacid
+from gateway.core.recording.stage import CallRecording
 from gateway.core.routing import offered_to
 from gateway.core.whatsapp import Direction, Peer
 
@@ -230,6 +231,7 @@ class Call:
     answered_at: float | None = None
     deadlines: tuple[Deadline, ...] = ()
     end: EndFacts = field(default_factory=EndFacts)
+    recording: CallRecording = field(default_factory=CallRecording)
 
     @property
     def call_id(self) -> CallId:

@@ -116,6 +116,31 @@ class Terminate:
     wacid: Wacid
 
 
+# --- to the keeper of minutes ----------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class HoldMinutes:
+    """Keep a little recording time, before anything is promised."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseMinutes:
+    """Give back what was kept: nothing will be captured."""
+
+
+@dataclass(frozen=True, slots=True)
+class StartCapture:
+    """Record the WhatsApp leg from now on."""
+
+    leg_id: LegId
+
+
+@dataclass(frozen=True, slots=True)
+class StopCapture:
+    """End the recording for good; one that never began is fine."""
+
+
 # --- to a person -----------------------------------------------------------------------------
 
 
@@ -140,7 +165,8 @@ MediaCommand = (
     | CloseLeg
 )
 GraphCommand = Connect | PreAccept | Accept | Reject | Terminate
-Command = MediaCommand | GraphCommand | TellAgent
+MinutesCommand = HoldMinutes | ReleaseMinutes | StartCapture | StopCapture
+Command = MediaCommand | GraphCommand | MinutesCommand | TellAgent
 Commands = tuple[Command, ...]
 
 

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from gateway.core.call import problems
+from gateway.core.call import problems, recording
 from gateway.core.call.call import (
     AgentLeg,
     Call,
@@ -27,6 +27,7 @@ def end(
     `decided` is our own verdict; None leaves it to what Meta says now and later.
     """
     told = _to_meta(call)
+    call, recorded = recording.ended(call)
     facts = replace(
         call.end,
         at=now,
@@ -42,7 +43,7 @@ def end(
         deadlines=(),
         end=facts,
     )
-    return ended, (*told, *_close_legs(call))
+    return ended, (*told, *recorded, *_close_legs(call))
 
 
 def closing_cold(*legs: AgentLeg | None) -> Commands:

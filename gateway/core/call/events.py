@@ -6,6 +6,7 @@ from gateway.core.call.call import AgentLeg, Deadline
 from gateway.core.call.commands import GraphAction, MediaCommand
 from gateway.core.errors import MetaFault
 from gateway.core.ids import LegId, UserId, Wacid
+from gateway.core.recording.stage import NotRecorded
 from gateway.core.whatsapp import BusinessConnect, StatusChanged, Terminated
 
 # --- people ----------------------------------------------------------------------------------
@@ -175,6 +176,30 @@ class ConnectWithheld:
     """`connect` was not sent: it may not be repeated, and our store could not note it."""
 
 
+# --- the recording ---------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class MinutesHeld:
+    """Recording time is kept for the call; or not, for the reason given."""
+
+    refusal: NotRecorded | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CaptureFailed:
+    """The capture could not begin."""
+
+    reason: NotRecorded
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingDone:
+    """The recording was made and charged; 0: nothing had been recorded."""
+
+    duration_ms: int
+
+
 # --- ourselves -------------------------------------------------------------------------------
 
 
@@ -211,5 +236,14 @@ MediaFact = (
     | MediaFailed
 )
 GraphFact = Connected | Accepted | MetaRefused | MetaUnclear | ConnectWithheld
+RecordingFact = MinutesHeld | CaptureFailed | RecordingDone
 Webhook = BusinessConnect | StatusChanged | Terminated
-Event = PersonEvent | MediaFact | GraphFact | Webhook | DeadlinePassed | ActorCrashed
+Event = (
+    PersonEvent
+    | MediaFact
+    | GraphFact
+    | RecordingFact
+    | Webhook
+    | DeadlinePassed
+    | ActorCrashed
+)

@@ -6,7 +6,8 @@ person asks for may be refused (`Refused`, which leaves the call as it was).
 
 from typing import assert_never
 
-from gateway.core.call import agents, media_facts, meta, problems
+from gateway.core.call import agents, media_facts, meta, problems, recording
+from gateway.core.call.bridge import proceed
 from gateway.core.call.call import (
     Call,
     Deadline,
@@ -26,6 +27,7 @@ from gateway.core.call.events import (
     AgentLegUp,
     AgentReattached,
     AgentsFree,
+    CaptureFailed,
     Connected,
     ConnectWithheld,
     DeadlinePassed,
@@ -39,8 +41,11 @@ from gateway.core.call.events import (
     MediaFailed,
     MetaRefused,
     MetaUnclear,
+    MinutesHeld,
     Muted,
     PersonEvent,
+    RecordingDone,
+    RecordingFact,
     Webhook,
     WhatsAppLegClosed,
     WhatsAppLegMade,
@@ -64,7 +69,7 @@ def step(call: Call, event: Event, now: float) -> Stepped:
     return stepped, commands
 
 
-def _live(call: Call, event: Event, now: float) -> Stepped:
+def _live(call: Call, event: Event, now: float) -> Stepped:  # noqa: PLR0911 - a table
     match event:
         case BusinessConnect() | StatusChanged() | Terminated():
             return _webhook(call, event, now)
@@ -72,6 +77,8 @@ def _live(call: Call, event: Event, now: float) -> Stepped:
             return _graph(call, event, now)
         case DeadlinePassed():
             return _deadline(call, event.deadline, now)
+        case MinutesHeld() | CaptureFailed() | RecordingDone():
+            return _recording(call, event, now)
         case ActorCrashed():
             return end(call, now, Outcome.FAILED, problems.CRASHED)
         case (
@@ -149,6 +156,18 @@ def _graph(call: Call, event: GraphFact, now: float) -> Stepped:
             assert_never(event)
 
 
+def _recording(call: Call, event: RecordingFact, now: float) -> Stepped:
+    match event:
+        case MinutesHeld():
+            return proceed(recording.held(call, event), now)
+        case CaptureFailed():
+            return recording.capture_failed(call, event), ()
+        case RecordingDone():
+            return recording.done(call, event), ()
+        case _:
+            assert_never(event)
+
+
 def _webhook(call: Call, event: Webhook, now: float) -> Stepped:
     if meta.is_foreign(call, event.wacid):
         return call, ()
@@ -191,7 +210,7 @@ def _deadline(call: Call, deadline: Deadline, now: float) -> Stepped:  # noqa: P
             assert_never(deadline.kind)
 
 
-def _after_end(call: Call, event: Event) -> Stepped:
+def _after_end(call: Call, event: Event) -> Stepped:  # noqa: PLR0911 - a table
     """Ended is final: only facts about the end are still taken, and clean-up ordered."""
     match event:
         case Connected(wacid):
@@ -202,6 +221,10 @@ def _after_end(call: Call, event: Event) -> Stepped:
             return late_status(call, event)
         case BusinessConnect(wacid=wacid):
             return late_id(call, wacid)
+        case CaptureFailed():
+            return recording.capture_failed(call, event), ()
+        case RecordingDone():
+            return recording.done(call, event), ()
         case AgentAnswered() | AgentReattached() | Muted() | Held():
             raise Refused("call_ended", "This call is over.")
         case _:

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import assert_never
 
-from gateway.core.call import problems
+from gateway.core.call import problems, recording
 from gateway.core.call.bridge import join
 from gateway.core.call.call import (
     Call,
@@ -45,7 +45,9 @@ def accepted(call: Call, now: float) -> Stepped:
     talking = replace(
         call, signalling=Signalling.ACCEPTED, state=State.TALKING, answered_at=now
     )
-    return join(talking)
+    joined, orders = join(talking)
+    recorded, further = recording.picked_up(joined)
+    return recorded, (*orders, *further)
 
 
 def refused(call: Call, event: MetaRefused, now: float) -> Stepped:
@@ -116,7 +118,7 @@ def progressed(call: Call, event: StatusChanged, now: float) -> Stepped:
             is_new = known.state is State.DIALLING
             return (replace(known, state=State.REMOTE_RINGING) if is_new else known), ()
         case CallStatus.ACCEPTED:
-            return _picked_up(known, now), ()
+            return _picked_up(known, now)
         case CallStatus.REJECTED:
             rejected = replace(known, end=replace(known.end, is_rejected=True))
             if known.answered_at is not None:
@@ -126,11 +128,11 @@ def progressed(call: Call, event: StatusChanged, now: float) -> Stepped:
             assert_never(event.status)
 
 
-def _picked_up(call: Call, now: float) -> Call:
+def _picked_up(call: Call, now: float) -> Stepped:
     if call.state is State.TALKING:
-        return call
+        return call, ()
     answered = without_deadlines(call, DeadlineKind.RING)
-    return replace(answered, state=State.TALKING, answered_at=now)
+    return recording.picked_up(replace(answered, state=State.TALKING, answered_at=now))
 
 
 def terminated(call: Call, event: Terminated, now: float) -> Stepped:

@@ -15,16 +15,23 @@ from gateway.core.call.commands import (
     Connect,
     Detach,
     GraphCommand,
+    HoldMinutes,
     MediaCommand,
+    MinutesCommand,
     OfferWhatsApp,
     PreAccept,
     Reject,
+    ReleaseMinutes,
     SetHold,
     SetMute,
+    StartCapture,
     StartSending,
+    StopCapture,
     TellAgent,
     Terminate,
 )
+from gateway.core.call.recording import is_undecided
+from gateway.core.recording.stage import RecordingStage
 
 
 class Resumption(StrEnum):
@@ -48,6 +55,8 @@ def resumption(call: Call, command: Command) -> Resumption:
             return _repeat_if(_is_request_open(call, command))
         case TellAgent():
             return Resumption.DROP
+        case HoldMinutes() | ReleaseMinutes() | StartCapture() | StopCapture():
+            return _repeat_if(_is_recording_open(call, command))
         case _:
             return _repeat_if(_is_order_open(call, command))
 
@@ -66,6 +75,19 @@ def _is_request_open(call: Call, command: GraphCommand) -> bool:
             return not call.end.is_over_at_meta
         case Connect():
             return False
+        case _:
+            assert_never(command)
+
+
+def _is_recording_open(call: Call, command: MinutesCommand) -> bool:
+    match command:
+        case HoldMinutes():
+            return not call.is_ended and is_undecided(call)
+        case StartCapture(leg_id):
+            is_due = call.recording.stage is RecordingStage.CAPTURING
+            return not call.is_ended and is_due and leg_id == call.whatsapp.leg_id
+        case ReleaseMinutes() | StopCapture():
+            return True
         case _:
             assert_never(command)
 

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from gateway.core.call import recording
 from gateway.core.call.call import (
     Call,
     CallAgent,
@@ -21,6 +22,7 @@ from gateway.core.call.call import (
 from gateway.core.call.commands import AnswerWhatsApp, OfferWhatsApp
 from gateway.core.call.ending import Stepped
 from gateway.core.ids import AccountId, CallId, PhoneNumberId, UserId
+from gateway.core.recording.policy import Records
 from gateway.core.whatsapp import Direction, Peer, UserConnect
 
 
@@ -32,6 +34,8 @@ class Line:
     phone_number_id: PhoneNumberId
     display: str
     timing: CallTiming
+    records: Records = Records.NONE
+    """Which of its calls are recorded."""
 
 
 def ring(
@@ -58,7 +62,8 @@ def ring(
         wacid=connect.wacid,
     )
     ringing = with_rung(with_deadline(call, DeadlineKind.RING, until))
-    return ringing, (AnswerWhatsApp(leg_id, connect.offer),)
+    recorded, orders = _recorded(ringing, line)
+    return recorded, (AnswerWhatsApp(leg_id, connect.offer), *orders)
 
 
 def missed(call_id: CallId, line: Line, connect: UserConnect, *, now: float) -> Call:
@@ -100,7 +105,12 @@ def dial(
         agent=agent,
     )
     waiting = with_deadline(call, DeadlineKind.CLAIM, now + line.timing.connect_s)
-    return waiting, (OfferWhatsApp(leg_id),)
+    recorded, orders = _recorded(waiting, line)
+    return recorded, (OfferWhatsApp(leg_id), *orders)
+
+
+def _recorded(call: Call, line: Line) -> Stepped:
+    return recording.wanted(call, is_wanted=line.records.covers(call.direction))
 
 
 def _inbound(call_id: CallId, line: Line, connect: UserConnect, now: float) -> Identity:

@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 
 from gateway.adapters.media_engine import EngineSettings, MediaSocketEngine, WorkerAddress
-from gateway.adapters.media_engine_events import read_tag, tag_text
+from gateway.adapters.media_engine_tags import read_tag, tag_text
 from gateway.core.errors import BadSdp, MediaAway, MediaRefused
 from gateway.core.ids import AccountId, CallId, LegId, UserId
+from gateway.core.quota.lease import WorkerId
 from gateway.ports import media as port
 from media import protocol as wire
 from tests.adapters.media_engine.worker_peer import TOKEN, WorkerPeer, leg, worker_peer
@@ -24,6 +25,7 @@ HASTY = EngineSettings(
     command_timeout_s=0.2, away_wait_s=0.1, reconnect_first_s=0.01, reconnect_max_s=0.05
 )
 LEG = LegId("leg-1")
+EMPTY = port.WorkerBack((), WorkerId("boot-1"))
 TAG = port.LegTag(call_id=CallId("c" * 26), account_id=AccountId("a" * 26))
 
 
@@ -191,7 +193,8 @@ async def test_a_reader_starts_with_what_lives(peer: WorkerPeer) -> None:
                 port.LegLive(
                     LegId("connecting"), port.LegTag(), False, False, None, False, "v=0"
                 ),
-            )
+            ),
+            WorkerId("boot-1"),
         )
         await events.aclose()  # type: ignore[attr-defined]
 
@@ -200,7 +203,7 @@ async def test_events_are_told_in_the_runtimes_words(peer: WorkerPeer) -> None:
     async with engine_of(peer) as engine:
         await until(lambda: engine.is_connected)
         events = engine.events()
-        assert await anext(events) == port.WorkerBack(())
+        assert await anext(events) == EMPTY
         say = peer.event
         say(wire.LegChanged, leg_id=LEG, state=wire.LegState.CONNECTING)
         say(wire.LegChanged, leg_id=LEG, state=wire.LegState.CONNECTED)
@@ -244,7 +247,7 @@ async def test_lost_events_bring_a_fresh_snapshot(peer: WorkerPeer, how: str) ->
     async with engine_of(peer) as engine:
         await until(lambda: engine.is_connected)
         events = engine.events()
-        assert await anext(events) == port.WorkerBack(())
+        assert await anext(events) == EMPTY
         peer.legs = [leg("found")]
         if how == "resync":
             peer.last_seq += 1
@@ -274,7 +277,7 @@ async def test_an_event_that_a_snapshot_contains_is_not_told_again(peer: WorkerP
         for seq in (1, 2):
             peer.say(wire.FirstRtp(seq=seq, at=1.0, tag="", leg_id="old"))
         peer.event(wire.FirstRtp, leg_id="new")
-        assert await first == port.WorkerBack(())
+        assert await first == EMPTY
         assert await anext(events) == port.LegHeard(LegId("new"), 1.0)
         await events.aclose()  # type: ignore[attr-defined]
 
@@ -284,13 +287,13 @@ async def test_a_reader_that_falls_behind_starts_over(peer: WorkerPeer) -> None:
     async with engine_of(peer, limits) as engine:
         await until(lambda: engine.is_connected)
         slow, quick = engine.events(), engine.events()
-        assert await anext(slow) == port.WorkerBack(())
-        assert await anext(quick) == port.WorkerBack(())
+        assert await anext(slow) == EMPTY
+        assert await anext(quick) == EMPTY
         for _ in range(30):
             peer.event(wire.FirstRtp, leg_id=LEG)
             while not isinstance(await anext(quick), port.LegHeard):
                 pass
-        assert await anext(slow) == port.WorkerBack(())
+        assert await anext(slow) == EMPTY
         await slow.aclose()  # type: ignore[attr-defined]
         await quick.aclose()  # type: ignore[attr-defined]
 
@@ -299,7 +302,7 @@ async def test_the_return_of_a_worker_is_told_to_readers(peer: WorkerPeer) -> No
     seen: list[bool] = []
     async with engine_of(peer, on_link=seen.append) as engine:
         events = engine.events()
-        assert await anext(events) == port.WorkerBack(())
+        assert await anext(events) == EMPTY
         peer.legs = [leg("survivor")]
         peer.hang_up()
         back = await anext(events)

@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from media import protocol as wire
+from media.protocol_capture import BudgetSnapshot, CaptureSnapshot
+from media.protocol_message import Message
 
 TOKEN = "s3cret"
 
@@ -25,6 +27,10 @@ class WorkerPeer:
         self.answers_itself = True
         self.refuses: wire.Refused | None = None
         self.fails: tuple[str, str] | None = None
+        self.describes: dict[type[Any], dict[str, Any]] = {}
+        """What `Done` carries after a command of a kind."""
+        self.captures: tuple[CaptureSnapshot, ...] = ()
+        self.budgets: tuple[BudgetSnapshot, ...] = ()
         self._server: asyncio.Server | None = None
         self._writer: asyncio.StreamWriter | None = None
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -46,7 +52,7 @@ class WorkerPeer:
         if self._writer is not None:
             self._writer.transport.abort()
 
-    def say(self, message: wire.Message) -> None:
+    def say(self, message: Message) -> None:
         assert self._writer
         content = message.model_dump_json().encode()
         self._writer.write(len(content).to_bytes(4) + content)
@@ -57,10 +63,17 @@ class WorkerPeer:
 
     def event(self, kind: type[Any], **fields: Any) -> None:
         self.last_seq += 1
-        self.say(kind(seq=self.last_seq, at=1.0, tag="", **fields))
+        if "tag" in kind.model_fields:
+            fields["tag"] = ""
+        self.say(kind(seq=self.last_seq, at=1.0, **fields))
 
     def snapshot(self) -> wire.Snapshot:
-        return wire.Snapshot(last_seq=self.last_seq, legs=tuple(self.legs))
+        return wire.Snapshot(
+            last_seq=self.last_seq,
+            legs=tuple(self.legs),
+            captures=self.captures,
+            budgets=self.budgets,
+        )
 
     def answer(self, command: Any) -> None:
         if isinstance(command, wire.TakeSnapshot):
@@ -72,7 +85,8 @@ class WorkerPeer:
             sdp = (
                 "v=0 local" if isinstance(command, wire.AnswerOffer | wire.MakeOffer) else None
             )
-            self.say(wire.Done(id=command.id, sdp=sdp))
+            described = self.describes.get(type(command), {})
+            self.say(wire.Done(id=command.id, sdp=sdp, **described))
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()

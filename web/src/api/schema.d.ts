@@ -465,6 +465,7 @@ export interface components {
             outcome: ("completed" | "missed" | "declined" | "rejected" | "unanswered" | "cancelled" | "failed") | null;
             problem: components["schemas"]["ProblemView"] | null;
             quality: components["schemas"]["QualityView"] | null;
+            recording: components["schemas"]["RecordingView"] | null;
         };
         /**
          * Decline
@@ -813,6 +814,45 @@ export interface components {
             stopped: boolean;
         };
         /**
+         * QuotaMessage
+         * @description How the account's minutes stand: about once a second while something is recorded, and
+         *     on every change. For supervisors and admins.
+         */
+        QuotaMessage: {
+            /** At */
+            at: string;
+            /** Version */
+            version: number;
+            /** Capacity Ms */
+            capacity_ms: number;
+            /** Used Ms */
+            used_ms: number;
+            /** Reserved Ms */
+            reserved_ms: number;
+            /** Free Ms */
+            free_ms: number;
+            /** Overdrawn Ms */
+            overdrawn_ms: number;
+            /** Suspense Ms */
+            suspense_ms: number;
+            /**
+             * Level
+             * @enum {integer}
+             */
+            level: 0 | 80 | 95 | 100;
+            /** Empty At */
+            empty_at: string | null;
+            /** Captures */
+            captures: components["schemas"]["QuotaCapture"][];
+            /** Seq */
+            seq: number;
+            /**
+             * Type
+             * @constant
+             */
+            type: "quota";
+        };
+        /**
          * QuotaView
          * @description An account's minutes now: capacity + overdrawn = used + reserved + free.
          */
@@ -842,6 +882,41 @@ export interface components {
             empty_at: string | null;
             /** Captures */
             captures: components["schemas"]["QuotaCapture"][];
+        };
+        /**
+         * RecordingMessage
+         * @description What a call's recording does now; not a new version of the call.
+         */
+        RecordingMessage: {
+            /** Seq */
+            seq: number;
+            /**
+             * Type
+             * @constant
+             */
+            type: "recording";
+            /** Call Id */
+            call_id: string;
+            recording: components["schemas"]["RecordingView"] | null;
+        };
+        /**
+         * RecordingView
+         * @description The recording of a call whose account wants one.
+         */
+        RecordingView: {
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "holding" | "ready" | "refused" | "capturing" | "recording" | "paused" | "stopped" | "ended" | "failed" | "kept" | "empty";
+            /** Reason */
+            reason: string | null;
+            /** Written Ms */
+            written_ms: number | null;
+            /** Ends At */
+            ends_at: string | null;
+            /** Duration Ms */
+            duration_ms: number | null;
         };
         /**
          * RtcView
@@ -902,6 +977,26 @@ export interface components {
             calls: components["schemas"]["CallView"][];
             /** Presence */
             presence: components["schemas"]["PresenceView"][];
+        };
+        /**
+         * ThresholdMessage
+         * @description Use of the minutes has risen to a threshold; once per crossing. For the same people.
+         */
+        ThresholdMessage: {
+            /** Seq */
+            seq: number;
+            /**
+             * Type
+             * @constant
+             */
+            type: "quota_threshold";
+            /**
+             * Threshold
+             * @enum {integer}
+             */
+            threshold: 80 | 95 | 100;
+            /** At */
+            at: string;
         };
         /**
          * TraceLineView

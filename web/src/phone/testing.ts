@@ -32,6 +32,7 @@ export function callOf(part: Partial<CallView> = {}): CallView {
     outcome: null,
     problem: null,
     quality: null,
+    recording: null,
     ...part,
   };
 }

@@ -1,0 +1,115 @@
+"""Recordings and the workers that make them, in SQL (port `RecordingStore`)."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Row, insert, select, update
+from typing_extensions import override
+
+from gateway.adapters.sql_engine import Database
+from gateway.adapters.sql_quota_minutes import settle_in
+from gateway.adapters.sql_quota_rows import lock_account
+from gateway.adapters.sql_recording_schema import capture_workers, recordings
+from gateway.core.ids import CallId, NodeId
+from gateway.core.quota.charge import Recorded, Stamp
+from gateway.core.quota.lease import WorkerId
+from gateway.ports.quota import ChargedCall
+from gateway.ports.recordings import Assembled, Recording, RecordingStore
+
+AVAILABLE = "available"
+
+
+class SqlRecordings(RecordingStore):
+    """What is recorded, and by whom."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    @override
+    async def keep(self, recording: Recording, recorded: Recorded, stamp: Stamp) -> ChargedCall:
+        async with self._database.writing() as connection:
+            locked = await lock_account(
+                connection, self._database, recording.account_id, now=stamp.at
+            )
+            known = select(recordings.c.call_id).where(
+                recordings.c.call_id == recording.call_id
+            )
+            if (await connection.execute(known)).first() is None:
+                await connection.execute(insert(recordings).values(**_values(recording)))
+            return await settle_in(connection, locked, recording.call_id, recorded, stamp)
+
+    @override
+    async def find(self, call_id: CallId) -> Recording | None:
+        query = select(recordings).where(recordings.c.call_id == call_id)
+        async with self._database.reading() as connection:
+            row = (await connection.execute(query)).first()
+        return None if row is None else _recording_of(row)
+
+    @override
+    async def note_worker(self, worker_id: WorkerId, node_id: NodeId, *, now: float) -> None:
+        known = select(capture_workers.c.worker_id).where(
+            capture_workers.c.worker_id == worker_id
+        )
+        async with self._database.writing() as connection:
+            if (await connection.execute(known)).first() is None:
+                await connection.execute(
+                    insert(capture_workers).values(
+                        worker_id=worker_id, node_id=node_id, since=now
+                    )
+                )
+
+    @override
+    async def unrecovered(self, node_id: NodeId) -> Sequence[WorkerId]:
+        query = (
+            select(capture_workers.c.worker_id)
+            .where(
+                capture_workers.c.node_id == node_id, capture_workers.c.recovered_at.is_(None)
+            )
+            .order_by(capture_workers.c.since, capture_workers.c.worker_id)
+        )
+        async with self._database.reading() as connection:
+            rows = await connection.execute(query)
+            return [WorkerId(row.worker_id) for row in rows]
+
+    @override
+    async def note_recovered(self, worker_id: WorkerId, *, now: float) -> None:
+        async with self._database.writing() as connection:
+            await connection.execute(
+                update(capture_workers)
+                .where(capture_workers.c.worker_id == worker_id)
+                .values(recovered_at=now)
+            )
+
+
+def _values(recording: Recording) -> dict[str, Any]:
+    made = recording.assembled
+    return {
+        "call_id": recording.call_id,
+        "account_id": recording.account_id,
+        "state": AVAILABLE,
+        "file": made.file,
+        "peaks": made.peaks,
+        "duration_ms": made.duration_ms,
+        "bytes": made.bytes,
+        "sha256": made.sha256,
+        "began_at": made.began_at,
+        "finished_at": recording.finished_at,
+        "segments": {"segments": list(made.segments)},
+    }
+
+
+def _recording_of(row: Row[Any]) -> Recording:
+    return Recording(
+        call_id=row.call_id,
+        account_id=row.account_id,
+        assembled=Assembled(
+            file=row.file,
+            peaks=row.peaks,
+            duration_ms=row.duration_ms,
+            bytes=row.bytes,
+            sha256=row.sha256,
+            began_at=row.began_at,
+            segments=tuple(row.segments["segments"]),
+        ),
+        finished_at=row.finished_at,
+    )

@@ -219,6 +219,7 @@ async def _serve(
         inbox=stores.inbox,
         minutes_now=runtime.quota.picture,
         quota_books=stores.quota_books,
+        wishes=stores.wishes,
         split_delivery=split_delivery,
         wake_inbox=runtime.wake_inbox,
         webhook_secrets=_webhook_secrets(settings),

@@ -25,6 +25,7 @@ from gateway.adapters.sql_quota_contracts import SqlContracts
 from gateway.adapters.sql_quota_minutes import SqlMinutes
 from gateway.adapters.sql_recordings import SqlRecordings
 from gateway.adapters.sql_sessions import SessionBounds, SqlSessions
+from gateway.adapters.sql_wishes import SqlWishes
 from gateway.adapters.system_ids import random_id
 from gateway.core.ids import NodeId
 from gateway.core.quota.lease import LeaseTerms
@@ -58,6 +59,7 @@ class Foundation:
     recordings: SqlRecordings
     sessions: SqlSessions
     tombstones: SqlTombstones
+    wishes: SqlWishes
 
     async def migrate(self) -> str:
         """Bring the schema up to date and return its revision."""
@@ -183,4 +185,5 @@ def _stores(
             ),
         ),
         tombstones=SqlTombstones(database, clock.wall),
+        wishes=SqlWishes(database),
     )

@@ -111,7 +111,7 @@ class Announcement:
     @property
     def sentence(self) -> str:
         """What is spoken, as far as Meta has published its words."""
-        return f"{_words(self.language, self.kind)} {self.purpose}"
+        return f"{opening_words(self.language, self.kind)} {self.purpose}"
 
 
 def checked(language: str, purpose: str, kind: Kind = Kind.RECORDING) -> Announcement:
@@ -132,7 +132,8 @@ def checked(language: str, purpose: str, kind: Kind = Kind.RECORDING) -> Announc
     return Announcement(language, purpose, kind)
 
 
-def _words(language: str, kind: Kind) -> str:
+def opening_words(language: str, kind: Kind) -> str:
+    """Return Meta's own words, which the purpose follows."""
     if kind is Kind.TRANSCRIPTION:
         return _TRANSCRIPTION
     sentences = _sentences(language)

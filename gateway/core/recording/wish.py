@@ -96,10 +96,11 @@ def plan_call(
     """
     captures = records.covers(direction) and has_minutes
     transcribes = wish.transcribes and (captures or wish.transcribes_alone)
-    is_official = wish.mode is Mode.OFFICIAL
+    # Without a purpose Meta cannot be asked; what is captured is then all there is.
+    is_official = wish.mode is Mode.OFFICIAL and bool(wish.purpose)
     return CallPlan(
         captures=captures,
-        mode=wish.mode,
+        mode=Mode.OFFICIAL if is_official else Mode.LOCAL,
         asked=Asked(
             recording=wish.announcement() if captures and is_official else None,
             transcription=wish.announcement(Kind.TRANSCRIPTION)

@@ -50,16 +50,14 @@ recording_cases = Table(
     Column("account_id", ForeignKey("accounts.account_id"), nullable=False),
     Column("version", Integer, nullable=False),
     Column("ended_at", Seconds, nullable=False),
+    Column("opening", JsonText, nullable=False),
     Column("facts", JsonText, nullable=False),
     Column("conclusion", JsonText),
     Column("verdict", CleanText(24)),
     Column("is_open", Boolean, nullable=False),
     # When to look again although nothing new has come; None: never.
     Column("look_at", Seconds),
-    # Relative to the folder of recordings; what of Meta's file was kept.
-    Column("official_file", CleanText(200)),
-    Column("official_sha256", CleanText(64)),
-    Column("official_bytes", BigInteger),
+    Column("files", JsonText, nullable=False),
     Index("ix_recording_cases_account_ended", "account_id", "ended_at", "call_id"),
     Index(
         "ix_recording_cases_look_at",

@@ -231,20 +231,9 @@ class SqlMinutes(Minutes):
     ) -> ChargedCall:
         account_id = await self._account_of(call_id)
         async with self._locked(account_id, now=stamp.at) as (connection, locked):
-            charge = await find_charge(connection, call_id, account_id)
-            assert charge is not None, "charges are never deleted"
-            done_before = select(ledger_entries.c.position).where(
-                ledger_entries.c.account_id == account_id,
-                ledger_entries.c.key == charging.correction_key(call_id, key),
+            return await correct_in(
+                connection, locked, call_id, target_ms=target_ms, key=key, stamp=stamp
             )
-            if (await connection.execute(done_before)).first() is not None:
-                return ChargedCall(charge, 0, is_repeat=True)
-            corrected = charging.correct(
-                locked.balance, charge, target_ms=target_ms, key=key, stamp=stamp
-            )
-            await _save(connection, locked, charge, None, corrected, stamp.at)
-            is_repeat = corrected.entry is None
-            return ChargedCall(corrected.charge, corrected.uncovered_ms, is_repeat)
 
     @override
     async def return_minutes(
@@ -329,6 +318,32 @@ async def settle_in(
     )
     await _save(connection, unheld, known, budget, settled, stamp.at)
     return ChargedCall(settled.charge, settled.uncovered_ms, charge.is_settled)
+
+
+async def correct_in(
+    connection: AsyncConnection,
+    locked: LockedAccount,
+    call_id: CallId,
+    *,
+    target_ms: int,
+    key: str,
+    stamp: Stamp,
+) -> ChargedCall:
+    """Change a call's charge within a transaction that holds the account's lock."""
+    charge = await find_charge(connection, call_id, locked.account_id)
+    assert charge is not None, "charges are never deleted"
+    done_before = select(ledger_entries.c.position).where(
+        ledger_entries.c.account_id == locked.account_id,
+        ledger_entries.c.key == charging.correction_key(call_id, key),
+    )
+    if (await connection.execute(done_before)).first() is not None:
+        return ChargedCall(charge, 0, is_repeat=True)
+    corrected = charging.correct(
+        locked.balance, charge, target_ms=target_ms, key=key, stamp=stamp
+    )
+    await _save(connection, locked, charge, None, corrected, stamp.at)
+    is_repeat = corrected.entry is None
+    return ChargedCall(corrected.charge, corrected.uncovered_ms, is_repeat)
 
 
 async def minutes_of(connection: AsyncConnection, locked: LockedAccount) -> AccountMinutes:

@@ -24,7 +24,6 @@ from gateway.core.recording.reconcile import (
     AWAITED_S,
     Conclusion,
     Copy,
-    Correct,
     Settle,
     ledger_step,
 )
@@ -73,10 +72,7 @@ class SqlCases(Cases):
             row = await _find(connection, call_id)
             if row is None:
                 return None
-            case = _case_of(row)
-            if case.files.local is not None or case.conclusion is not None:
-                return case
-            return replace(case, files=await _files_now(connection, call_id))
+            return await _with_own_file(connection, _case_of(row))
 
     @override
     async def tell(self, call_id: CallId, fact: Fact, *, now: float) -> bool:
@@ -210,15 +206,16 @@ async def _charge(
     stamp: Stamp,
 ) -> None:
     charge = await find_charge(connection, call_id, locked.account_id)
-    match ledger_step(charge or Charge(call_id, locked.account_id), conclusion):
-        case Settle(recorded_ms=recorded_ms):
-            charged = await settle_in(connection, locked, call_id, Recorded(recorded_ms), stamp)
-        case Correct(target_ms=target_ms, key=key):
-            charged = await correct_in(
-                connection, locked, call_id, target_ms=target_ms, key=key, stamp=stamp
-            )
-        case None:
-            return
+    step = ledger_step(charge or Charge(call_id, locked.account_id), conclusion)
+    if step is None:
+        return
+    if isinstance(step, Settle):
+        recorded = Recorded(step.recorded_ms)
+        charged = await settle_in(connection, locked, call_id, recorded, stamp)
+    else:
+        charged = await correct_in(
+            connection, locked, call_id, target_ms=step.target_ms, key=step.key, stamp=stamp
+        )
     if charged.uncovered_ms:
         raise _TooFew
 
@@ -274,13 +271,17 @@ async def _find(
     return (await connection.execute(query.with_for_update() if lock else query)).first()
 
 
-async def _files_now(connection: AsyncConnection, call_id: CallId) -> CaseFiles:
-    """Before anything is concluded our own recording is the only one."""
-    query = select(recordings).where(recordings.c.call_id == call_id)
+async def _with_own_file(connection: AsyncConnection, case: Case) -> Case:
+    """Add the file of our own recording, which is noted when it is made, beside the case."""
+    if case.files.local is not None:
+        return case
+    query = select(recordings).where(recordings.c.call_id == case.opening.call_id)
     row = (await connection.execute(query)).first()
-    if row is None:
-        return CaseFiles()
-    return CaseFiles(KeptFile(row.file, row.duration_ms, row.bytes, row.sha256, row.peaks))
+    official = case.files.official
+    if row is None or (official is not None and row.file == official.file):
+        return case
+    own = KeptFile(row.file, row.duration_ms, row.bytes, row.sha256, row.peaks)
+    return replace(case, files=replace(case.files, local=own))
 
 
 def _case_of(row: Row[Any]) -> Case:

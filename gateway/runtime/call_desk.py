@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from gateway.core.call.call import AgentLeg, Call, CallAgent, CallTiming, legs_of
+from gateway.core.call.call import AgentLeg, Call, CallAgent, legs_of
 from gateway.core.call.events import (
     AgentAnswered,
     AgentDeclined,
@@ -38,7 +38,7 @@ from gateway.ports.live import Availability
 from gateway.runtime.agent_legs import AgentLegs, KnownLeg
 from gateway.runtime.call_view import CallView
 from gateway.runtime.live_calls import LiveCalls
-from gateway.runtime.phone_line import line_of
+from gateway.runtime.phone_line import Lines
 from gateway.runtime.presence_board import PersonState, PresenceBoard
 from gateway.runtime.sight import CallPage, Sight
 from gateway.runtime.world import World
@@ -75,13 +75,13 @@ class CallDesk:
         calls: LiveCalls,
         legs: AgentLegs,
         board: PresenceBoard,
-        timing: CallTiming,
+        lines: Lines,
     ) -> None:
         self._world = world
         self._calls = calls
         self._legs = legs
         self._board = board
-        self._timing = timing
+        self._lines = lines
         self._sight = Sight(world, calls)
 
     # --- getting into calls --------------------------------------------------------------
@@ -118,7 +118,7 @@ class CallDesk:
         self, person: Person, to: Peer, choice: LegChoice, number: Number, call_id: CallId
     ) -> Joined:
         leg, answer = await self._leg(person, call_id, choice)
-        line = line_of(number, self._timing)
+        line = await self._lines.of(number)
         now = self._world.clock.wall()
         agent = CallAgent(person.user_id, person.name, leg)
         call, commands = dial(call_id, line, to, agent=agent, now=now)

@@ -12,6 +12,7 @@ from gateway.runtime.inbox_work import InboxWork
 from gateway.runtime.live_calls import LiveCalls
 from gateway.runtime.media_news import MediaNews
 from gateway.runtime.notices import Notices
+from gateway.runtime.phone_line import Lines
 from gateway.runtime.presence_board import PresenceBoard
 from gateway.runtime.recording_runtime import RecordingRuntime
 from gateway.runtime.recovery import Recovery
@@ -60,11 +61,14 @@ class CallRuntime:
             world, self._calls, self._tasks, poll_s=limits.presence_poll_s
         )
         self._notices = Notices(world.bus, self._board.accounts)
+        lines = Lines(settings, recording.official.terms)
         self._inbox = InboxWork(
-            world, settings, self._calls, self._board, self._notices, self._tasks
+            world, lines, self._calls, self._board, self._notices, self._tasks
         )
+        self._official = recording.official
+        self._inbox.on_file = recording.official.on_file
         self._recovery = Recovery(world, life, self._calls, self._media)
-        self.desk = CallDesk(world, self._calls, legs, self._board, settings.timing)
+        self.desk = CallDesk(world, self._calls, legs, self._board, lines)
         """The calls as people act on them; for the HTTP handlers."""
 
     async def __aenter__(self) -> Self:
@@ -79,6 +83,7 @@ class CallRuntime:
             run(self._inbox.run, name="inbox")
             run(self._board.run, name="presence poll")
             run(self.quota.run, name="quota keeper")
+            self._official.start()
         except BaseException:
             await self._tasks.close()
             raise

@@ -6,7 +6,6 @@ transaction that keeps its effect, so a crash in between means that it is simply
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable
 
 import structlog
 
@@ -23,10 +22,11 @@ from gateway.core.whatsapp import (
 from gateway.ports.webhooks import InboxRow
 from gateway.runtime.live_calls import LiveCalls
 from gateway.runtime.notices import Notices
-from gateway.runtime.phone_line import line_of
+from gateway.runtime.official_intake import OnFile
+from gateway.runtime.phone_line import Lines
 from gateway.runtime.presence_board import PresenceBoard
 from gateway.runtime.tasks import Tasks
-from gateway.runtime.world import RuntimeSettings, World
+from gateway.runtime.world import World
 
 _log = structlog.get_logger(__name__)
 
@@ -35,8 +35,6 @@ RETRY_FIRST_S = 0.5
 STORE_DOWN = (
     "The database cannot be reached. Calls that go on are not affected; new ones have to wait."
 )
-OnFile = Callable[[FileAvailable, InboxId], Awaitable[None]]
-"""Takes note of a file that Meta has made, and closes the inbox row."""
 
 
 class NotYet(Exception):
@@ -49,7 +47,7 @@ class InboxWork:
     def __init__(
         self,
         world: World,
-        settings: RuntimeSettings,
+        lines: Lines,
         calls: LiveCalls,
         board: PresenceBoard,
         notices: Notices,
@@ -57,8 +55,9 @@ class InboxWork:
     ) -> None:
         self.on_file: OnFile | None = None
         self._world = world
-        self._timing = settings.timing
-        self._limits = settings.limits
+        self._lines = lines
+        self._timing = lines.timing
+        self._limits = lines.limits
         self._calls = calls
         self._board = board
         self._notices = notices
@@ -186,7 +185,7 @@ class InboxWork:
         if number is None:
             await self._world.inbox.done(row.inbox_id, note="number not configured")
             return
-        line = line_of(number, self._timing)
+        line = await self._lines.of(number)
         call_id, now = CallId(self._world.new_id()), self._world.clock.wall()
         age_s = now + self._world.whatsapp.clock_offset_s() - event.at
         is_over = await self._world.tombstones.is_buried(event.phone_number_id, event.wacid)

@@ -1,6 +1,6 @@
 """A webhook says that Meta has made a file: a job that fetches it, ordered once."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from gateway.core.ids import InboxId, PhoneNumberId, Wacid
@@ -12,6 +12,8 @@ from gateway.ports.jobs import Job, JobKind, Jobs, NewJob
 from gateway.ports.official import MediaRef
 from gateway.ports.webhooks import Inbox
 
+OnFile = Callable[[FileAvailable, InboxId], Awaitable[None]]
+"""Takes note of a file that Meta has made, and closes the inbox row."""
 KEPT_S = 7 * 24 * 3600.0
 """How long Meta keeps a file after it has told of it."""
 URL_S = 290.0

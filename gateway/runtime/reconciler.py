@@ -16,7 +16,14 @@ from gateway.core.quota.charge import Stamp
 from gateway.core.recording.announcement import MARGIN_MS
 from gateway.core.recording.facts import MISSING, Fact, Facts, LocalCopy, OfficialCopy, learn
 from gateway.core.recording.intervals import Interval, Intervals, tidy
-from gateway.core.recording.reconcile import AWAITED_S, FINAL_S, Conclusion, Verdict, reconcile
+from gateway.core.recording.reconcile import (
+    AWAITED_S,
+    FINAL_S,
+    Conclusion,
+    Copy,
+    Verdict,
+    reconcile,
+)
 from gateway.ports.cases import Case, CaseFiles, Cases, FilesDown, FileWork, KeptFile
 from gateway.ports.clock import Clock
 
@@ -105,16 +112,22 @@ class Reconciler:
             if case is None:
                 return True
             told = _with(case, fetched)
-            conclusion = reconcile(
-                told.facts,
-                now=self._clock.wall(),
-                free_ms=await self._free_ms(case.opening.account_id),
-                before=case.conclusion,
-            )
+            free_ms = await self._free_ms(case.opening.account_id)
+            conclusion = self._conclude(told, free_ms)
             if await self._act(case, told, conclusion, fetched):
                 return conclusion is not None
         _log.warning("a case changes too often to be settled now", call_id=call_id)
         return False
+
+    def _conclude(self, case: Case, free_ms: int) -> Conclusion | None:
+        now, before = self._clock.wall(), case.conclusion
+        conclusion = reconcile(case.facts, now=now, free_ms=free_ms, before=before)
+        is_local = conclusion is not None and conclusion.record is Copy.LOCAL
+        if not is_local or case.files.local is not None:
+            return conclusion
+        # A copy without a file cannot be kept, whatever was told of it.
+        without = replace(case.facts, local=MISSING)
+        return reconcile(without, now=now, free_ms=free_ms, before=before)
 
     async def _act(
         self,

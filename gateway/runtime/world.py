@@ -6,14 +6,30 @@ from gateway.core.call.call import CallTiming
 from gateway.core.ids import NodeId
 from gateway.ports.accounts import Directory
 from gateway.ports.calls import CallStore, TombstoneStore
+from gateway.ports.cases import Cases, FileWork, Transcripts
 from gateway.ports.clock import Clock, NewId
+from gateway.ports.jobs import Jobs
 from gateway.ports.live import LiveBus, Presence
 from gateway.ports.media import MediaEngine
+from gateway.ports.official import MediaFiles
 from gateway.ports.quota import BudgetLine, Minutes
 from gateway.ports.recordings import Assembler, RecordingStore
 from gateway.ports.webhooks import Inbox, ReadWebhook
 from gateway.ports.whatsapp import WhatsAppApi
+from gateway.ports.wishes import Wishes
 from gateway.runtime.quota_keeper_budget import KeeperBounds
+
+
+@dataclass(frozen=True, slots=True)
+class Official:
+    """What official recordings need."""
+
+    wishes: Wishes
+    cases: Cases
+    jobs: Jobs
+    transcripts: Transcripts
+    media: MediaFiles
+    files: FileWork
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +52,8 @@ class World:
     whatsapp: WhatsAppApi
     clock: Clock
     new_id: NewId
+    official: Official | None = None
+    """None: Meta is asked for no recording."""
 
 
 @dataclass(frozen=True, slots=True)

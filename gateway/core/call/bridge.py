@@ -22,7 +22,7 @@ from gateway.core.call.commands import (
     StartSending,
 )
 from gateway.core.call.ending import Stepped
-from gateway.core.call.recording import is_undecided
+from gateway.core.call.recording import is_undecided, plan
 from gateway.core.whatsapp import Direction
 
 
@@ -63,7 +63,8 @@ def _accept_when_ready(call: Call, now: float) -> Stepped:
     wacid, answer = call.wacid, whatsapp.local_sdp
     assert wacid is not None
     assert answer is not None
-    return replace(call, signalling=Signalling.ACCEPTING), (Accept(wacid, answer),)
+    accept = Accept(wacid, answer, plan(call).asked)
+    return replace(call, signalling=Signalling.ACCEPTING), (accept,)
 
 
 def _connect_when_ready(call: Call, now: float) -> Stepped:
@@ -78,7 +79,9 @@ def _connect_when_ready(call: Call, now: float) -> Stepped:
     if is_undecided(call):
         return call, ()
     call = with_deadline(call, DeadlineKind.RING, now + call.timing.outbound_ring_s)
-    return replace(call, signalling=Signalling.CONNECT_SENT), (Connect(offer),)
+    return replace(call, signalling=Signalling.CONNECT_SENT), (
+        Connect(offer, plan(call).asked),
+    )
 
 
 def may_send(call: Call) -> bool:

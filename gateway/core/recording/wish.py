@@ -72,13 +72,27 @@ class Asked:
         return Announcement(self.recording.language, self.recording.purpose, Kind.BOTH)
 
 
+NOTHING_ASKED = Asked()
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What an account's settings said when a call began; later changes do not touch it."""
+
+    wish: Wish = Wish()
+    records: Records = Records.NONE
+    """Its number's choice, else its account's."""
+    delay_ms: int = 0
+    """How long after the pick-up a capture waits for the announcement to end."""
+
+
 @dataclass(frozen=True, slots=True)
 class CallPlan:
-    """What becomes of one call; a snapshot that later changes of the setting do not touch."""
+    """What becomes of one call."""
 
     captures: bool = False
-    mode: Mode = Mode.OFFICIAL
-    asked: Asked = Asked()
+    mode: Mode = Mode.LOCAL
+    asked: Asked = NOTHING_ASKED
 
     @property
     def is_announced(self) -> bool:
@@ -89,7 +103,7 @@ class CallPlan:
 def plan_call(
     wish: Wish, records: Records, direction: Direction, *, has_minutes: bool
 ) -> CallPlan:
-    """Say what to ask for a call. `records` is its number's choice, else its account's.
+    """Say what to ask for a call.
 
     `has_minutes` says that a hold was taken: without one nothing is announced that cannot be
     kept.

@@ -10,6 +10,7 @@ from pathlib import Path
 from gateway.adapters.capture_assembly import AssemblyPlaces, CaptureAssembly
 from gateway.adapters.media_engine import EngineSettings, MediaSocketEngine, WorkerAddress
 from gateway.adapters.media_process import MediaProcess, WorkerCommand
+from gateway.adapters.official_files import OfficialFiles
 from gateway.adapters.redis_bus import RedisBus
 from gateway.adapters.redis_link import RedisLink
 from gateway.adapters.redis_presence import RedisPresence
@@ -19,6 +20,7 @@ from gateway.adapters.valkey_server import ValkeyServer
 from gateway.adapters.whatsapp_api import RetryPolicy, WhatsAppCalls
 from gateway.adapters.whatsapp_breaker import GraphBreaker
 from gateway.adapters.whatsapp_graph import GraphClient, GraphTimeouts
+from gateway.adapters.whatsapp_media import FetchBounds, WhatsAppMedia
 from gateway.adapters.whatsapp_reader import read_webhook
 from gateway.adapters.whatsapp_webhook import split_delivery
 from gateway.core.call.call import CallTiming
@@ -32,7 +34,14 @@ from gateway.http.serving import serving
 from gateway.http.webhook_signature import WebhookSecrets
 from gateway.runtime.call_runtime import CallRuntime
 from gateway.runtime.call_trace import TraceBook
-from gateway.runtime.world import NodeLife, RuntimeLimits, RuntimeSettings, World
+from gateway.runtime.world import (
+    JobBounds,
+    NodeLife,
+    Official,
+    RuntimeLimits,
+    RuntimeSettings,
+    World,
+)
 from gateway.settings import Settings
 
 WEB_ROOT = Path(__file__).parent.parent / "web" / "dist"
@@ -99,8 +108,13 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
             whatsapp=await _open_whatsapp(stack, settings, clock, trace),
             clock=clock,
             new_id=random_id,
+            official=await _open_official(stack, settings, stores, clock),
         )
-        bounds = RuntimeSettings(timing=_timing(settings), keeper=keeper_bounds(settings))
+        bounds = RuntimeSettings(
+            timing=_timing(settings),
+            keeper=keeper_bounds(settings),
+            jobs=JobBounds(at_once_max=settings.official_fetches_max),
+        )
         runtime = await stack.enter_async_context(CallRuntime(world, life, bounds, trace))
         late.tell = runtime.media_link_changed
         yield await _serve(stack, settings, stores, world, runtime)
@@ -108,6 +122,30 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
 
 def _assembler(settings: Settings) -> CaptureAssembly:
     return CaptureAssembly(AssemblyPlaces(settings.captures_path, settings.recordings_path))
+
+
+async def _open_official(
+    stack: AsyncExitStack, settings: Settings, stores: Foundation, clock: SystemClock
+) -> Official:
+    media = WhatsAppMedia(
+        graph_url=settings.whatsapp_graph_url,
+        version=settings.whatsapp_graph_version,
+        hosts=settings.whatsapp_media_hosts,
+        folder=settings.recordings_path,
+        clock=clock,
+        bounds=FetchBounds(
+            file_bytes_max=settings.official_file_bytes_max,
+            download_s=settings.official_fetch_max_s,
+        ),
+    )
+    return Official(
+        wishes=stores.wishes,
+        cases=stores.cases,
+        jobs=stores.jobs,
+        transcripts=stores.transcripts,
+        media=await stack.enter_async_context(media),
+        files=OfficialFiles(settings.recordings_path),
+    )
 
 
 async def _open_link(

@@ -3,7 +3,6 @@
 import asyncio
 import itertools
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 
 import structlog
 
@@ -12,27 +11,13 @@ from gateway.core.jobs import Setback, pause_s
 from gateway.ports.clock import Clock
 from gateway.ports.jobs import Job, JobKind, Jobs, JobWork, NotWanted, TryLater, WaitingJob
 from gateway.runtime.tasks import Cancel, Tasks
+from gateway.runtime.world import JobBounds
 
 _log = structlog.get_logger(__name__)
 
 LOST = "too late"
 
 OnRisk = Callable[[Sequence[WaitingJob]], None]
-
-
-@dataclass(frozen=True, slots=True)
-class JobBounds:
-    """Bounds of the runner; durations in seconds."""
-
-    at_once_max: int = 4
-    poll_s: float = 5.0
-    lease_s: float = 120.0
-    """A node that dies gives its jobs to others after so long."""
-    outage_pause_max_s: float = 300.0
-    """While nobody answers, one job asks at least so often whether that has changed."""
-    risk_after_s: float = 24 * 3600.0
-    """People are told of a job that has waited so long."""
-    risk_every_s: float = 600.0
 
 
 class JobRunner:

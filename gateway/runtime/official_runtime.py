@@ -22,7 +22,7 @@ from gateway.runtime.official_intake import OfficialIntake, OnFile
 from gateway.runtime.official_work import FetchRecording, FetchTranscript, OfficialCalls
 from gateway.runtime.reconciler import Reconciler
 from gateway.runtime.tasks import Tasks
-from gateway.runtime.world import Official, World
+from gateway.runtime.world import JobBounds, Official, World
 
 _log = structlog.get_logger(__name__)
 
@@ -38,12 +38,14 @@ class OfficialRuntime:
         world: World,
         tasks: Tasks,
         *,
+        bounds: JobBounds,
         chance: Callable[[], float],
         balance_changed: Callable[[AccountId], None],
         at_risk: Callable[[Sequence[WaitingJob]], None] = lambda _: None,
     ) -> None:
         self._world = world
         self._tasks = tasks
+        self._bounds = bounds
         self._balance_changed = balance_changed
         self._at_risk = at_risk
         self._runner: JobRunner | None = None
@@ -76,6 +78,7 @@ class OfficialRuntime:
             clock=clock,
             tasks=self._tasks,
             chance=chance,
+            bounds=self._bounds,
         )
         self._runner, self._reconciler = runner, reconciler
         self.on_file = OfficialIntake(

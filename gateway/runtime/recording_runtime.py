@@ -50,6 +50,7 @@ class RecordingRuntime:
         self.official = OfficialRuntime(
             world,
             tasks,
+            bounds=settings.jobs,
             chance=_chance.random,
             balance_changed=self.keeper.balance_changed,
         )

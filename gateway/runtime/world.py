@@ -96,9 +96,25 @@ class RuntimeLimits:
 
 
 @dataclass(frozen=True, slots=True)
+class JobBounds:
+    """Bounds of the jobs; durations in seconds."""
+
+    at_once_max: int = 4
+    poll_s: float = 5.0
+    lease_s: float = 120.0
+    """A node that dies gives its jobs to others after so long."""
+    outage_pause_max_s: float = 300.0
+    """While nobody answers, one job asks at least so often whether that has changed."""
+    risk_after_s: float = 24 * 3600.0
+    """People are told of a job that has waited so long."""
+    risk_every_s: float = 600.0
+
+
+@dataclass(frozen=True, slots=True)
 class RuntimeSettings:
     """What the operator may set."""
 
     timing: CallTiming = field(default_factory=CallTiming)
     limits: RuntimeLimits = field(default_factory=RuntimeLimits)
     keeper: KeeperBounds = field(default_factory=KeeperBounds)
+    jobs: JobBounds = field(default_factory=JobBounds)

@@ -9,8 +9,9 @@ import pytest
 
 from gateway.core.jobs import Setback
 from gateway.ports.jobs import JobKind, NewJob, NotWanted, TryLater, WaitingJob
-from gateway.runtime.job_runner import JobBounds, JobRunner, start
+from gateway.runtime.job_runner import JobRunner, start
 from gateway.runtime.tasks import Tasks
+from gateway.runtime.world import JobBounds
 from tests.runtime.fake_jobs import FakeJobs, ToldWork
 from tests.runtime.virtual_time import VirtualClock, in_virtual_time
 

@@ -15,7 +15,7 @@ help:
 	@echo "make check       formatting, lint, types, layers (Python and TypeScript)"
 	@echo "make fmt         format everything"
 	@echo "make soak        crash, race and load tests with their full rounds; writes docs/measured.md"
-	@echo "make bench       measure speed and memory (python -m bench.NAME for one)"
+	@echo "make bench       measure speed and memory (ARGS=--quick for a first look)"
 
 $(STAMP): requirements/dev.txt pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Callgate needs Python 3.11 or newer; point PYTHON= at one")'
@@ -59,10 +59,10 @@ fmt: install web/node_modules/.package-lock.json
 	./tools/with-node $(VENV) npm --prefix web run fmt
 
 test: services install web check
-	$(BIN)/python -m pytest $(ARGS)
+	./tools/with-node $(VENV) $(BIN)/python -m pytest $(ARGS)
 
 soak: services install web
-	CALLGATE_TEST_SOAK=1 $(BIN)/python -m tests.soak $(ARGS)
+	./tools/with-node $(VENV) $(BIN)/python -m tests.soak $(ARGS)
 
 bench: services install web
 	$(BIN)/python -m bench $(ARGS)

@@ -8,36 +8,34 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gateway.adapters.capture_assembly import AssemblyPlaces, CaptureAssembly
-from gateway.adapters.media_engine import EngineSettings, MediaSocketEngine, WorkerAddress
-from gateway.adapters.media_process import MediaProcess, WorkerCommand
-from gateway.adapters.official_files import OfficialFiles
-from gateway.adapters.redis_bus import RedisBus
+from gateway.adapters.media_engine import MediaSocketEngine
 from gateway.adapters.redis_link import RedisLink
-from gateway.adapters.redis_presence import RedisPresence
 from gateway.adapters.system_clock import SystemClock
 from gateway.adapters.system_ids import random_id
-from gateway.adapters.valkey_server import ValkeyServer
-from gateway.adapters.whatsapp_api import RetryPolicy, WhatsAppCalls
-from gateway.adapters.whatsapp_breaker import GraphBreaker
-from gateway.adapters.whatsapp_graph import GraphClient, GraphTimeouts
-from gateway.adapters.whatsapp_media import FetchBounds, WhatsAppMedia
 from gateway.adapters.whatsapp_reader import read_webhook
 from gateway.adapters.whatsapp_webhook import split_delivery
+from gateway.app_later import RuntimeLater
+from gateway.app_link import open_shared
+from gateway.app_media import open_media
+from gateway.app_metrics import GatewayMetrics, Parts
+from gateway.app_official import open_official
+from gateway.app_whatsapp import open_whatsapp, webhook_secrets
 from gateway.core.call.call import CallTiming
-from gateway.core.errors import BadInput
+from gateway.core.errors import BadInput, MediaAway
 from gateway.foundation import Foundation, keeper_bounds, open_foundation
 from gateway.http.app import build_internal_app, build_public_app
 from gateway.http.deps import Check, HttpLimits, PublicDeps
 from gateway.http.metrics import HttpMetrics
 from gateway.http.peers import Peers
 from gateway.http.serving import serving
-from gateway.http.webhook_signature import WebhookSecrets
+from gateway.ports.calls import TraceLine
 from gateway.runtime.call_runtime import CallRuntime
 from gateway.runtime.call_trace import TraceBook
+from gateway.runtime.tasks import Tasks
+from gateway.runtime.upkeep import Upkeep
 from gateway.runtime.world import (
     JobBounds,
     NodeLife,
-    Official,
     RuntimeLimits,
     RuntimeSettings,
     World,
@@ -45,6 +43,7 @@ from gateway.runtime.world import (
 from gateway.settings import Settings
 
 WEB_ROOT = Path(__file__).parent.parent / "web" / "dist"
+_PURGE_MAX_S = 600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,174 +54,126 @@ class Running:
     internal_port: int | None
 
 
-class _LateLink:
-    """Tells the runtime of the media link, which exists before the runtime does."""
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    """A gateway that works but for its doors."""
 
-    def __init__(self) -> None:
-        self.tell: Callable[[bool], None] | None = None
-
-    def __call__(self, is_up: bool) -> None:
-        if self.tell is not None:
-            self.tell(is_up)
+    stores: Foundation
+    world: World
+    runtime: CallRuntime
+    metrics: GatewayMetrics
+    checks: dict[str, Check]
 
 
 @asynccontextmanager
 async def running(settings: Settings) -> AsyncIterator[Running]:
     """Serve while the context is open.
 
-    Raises `BadInput` for settings that cannot serve, `StoreDown`, `MediaAway`, and `OSError`
-    for an address that is taken.
+    Raises `BadInput` for settings that cannot serve, `StoreDown`, and `OSError` for an address
+    that is taken.
     """
     missing = settings.missing_to_serve()
     if missing:
         names = ", ".join(f"CALLGATE_{name.upper()}" for name in missing)
         raise BadInput(f"set {names} first: webhooks cannot be verified without")
-    clock = SystemClock()
     async with AsyncExitStack() as stack:
-        stores = await stack.enter_async_context(open_foundation(settings, clock))
-        await stores.migrate()
-        life = NodeLife(stores.node_id, await stores.nodes.next_epoch(stores.node_id))
-        link = await _open_link(stack, settings, stores)
-        presence, bus = RedisPresence(link), RedisBus(link)
-        await link.start()
-        stack.push_async_callback(link.close)
-        limits = RuntimeLimits()
-        trace = TraceBook(
-            stores.calls, clock, lines_max=limits.trace_lines_max, flush_s=limits.trace_flush_s
+        opened = await _open(stack, settings)
+        yield await _serve(stack, settings, opened)
+
+
+async def _open(stack: AsyncExitStack, settings: Settings) -> _Opened:
+    clock = SystemClock()
+    stores = await stack.enter_async_context(open_foundation(settings, clock))
+    await stores.migrate()
+    life = NodeLife(stores.node_id, await stores.nodes.next_epoch(stores.node_id))
+    later, metrics, limits = RuntimeLater(), GatewayMetrics(), RuntimeLimits()
+    shared = await open_shared(stack, settings, life, later)
+    trace = TraceBook(
+        stores.calls, clock, lines_max=limits.trace_lines_max, flush_s=limits.trace_flush_s
+    )
+
+    def on_request(line: TraceLine) -> None:
+        trace.note(line)
+        metrics.note_request(line)
+
+    media = await open_media(stack, settings, life, later.media_link_changed)
+    world = World(
+        calls=stores.calls,
+        tombstones=stores.tombstones,
+        inbox=stores.inbox,
+        read_webhook=read_webhook,
+        directory=stores.directory,
+        presence=shared.presence,
+        bus=shared.bus,
+        media=media,
+        minutes=stores.minutes,
+        budgets=media.budgets,
+        recordings=stores.recordings,
+        assembler=_assembler(settings),
+        whatsapp=await open_whatsapp(stack, settings, clock, on_request),
+        clock=clock,
+        new_id=random_id,
+        official=await open_official(stack, settings, stores, clock),
+    )
+    runtime = await stack.enter_async_context(
+        CallRuntime(
+            world,
+            life,
+            _runtime_settings(settings, limits),
+            trace,
         )
-        late = _LateLink()
-        media = await _open_media(stack, settings, life, late)
-        world = World(
-            calls=stores.calls,
-            tombstones=stores.tombstones,
-            inbox=stores.inbox,
-            read_webhook=read_webhook,
-            directory=stores.directory,
-            presence=presence,
-            bus=bus,
-            media=media,
-            minutes=stores.minutes,
-            budgets=media.budgets,
-            recordings=stores.recordings,
-            assembler=_assembler(settings),
-            whatsapp=await _open_whatsapp(stack, settings, clock, trace),
-            clock=clock,
-            new_id=random_id,
-            official=await _open_official(stack, settings, stores, clock),
-        )
-        bounds = RuntimeSettings(
-            timing=_timing(settings),
-            keeper=keeper_bounds(settings),
-            jobs=JobBounds(at_once_max=settings.official_fetches_max),
-        )
-        runtime = await stack.enter_async_context(CallRuntime(world, life, bounds, trace))
-        late.tell = runtime.media_link_changed
-        yield await _serve(stack, settings, stores, world, runtime)
+    )
+    later.is_there(runtime, media_up=media.is_connected, redis_up=shared.link.is_up)
+    metrics.watch(
+        Parts(runtime, trace, media, shared.link, shared.bus, shared.nodes, stores.inbox)
+    )
+    _keep_up(stack, settings, stores, clock)
+    return _Opened(stores, world, runtime, metrics, _checks(stores, media, shared.link))
+
+
+def _runtime_settings(settings: Settings, limits: RuntimeLimits) -> RuntimeSettings:
+    jobs = JobBounds(at_once_max=settings.official_fetches_max)
+    return RuntimeSettings(_timing(settings), limits, keeper_bounds(settings), jobs)
 
 
 def _assembler(settings: Settings) -> CaptureAssembly:
     return CaptureAssembly(AssemblyPlaces(settings.captures_path, settings.recordings_path))
 
 
-async def _open_official(
+def _keep_up(
     stack: AsyncExitStack, settings: Settings, stores: Foundation, clock: SystemClock
-) -> Official:
-    media = WhatsAppMedia(
-        graph_url=settings.whatsapp_graph_url,
-        version=settings.whatsapp_graph_version,
-        hosts=settings.whatsapp_media_hosts,
-        folder=settings.recordings_path,
-        clock=clock,
-        bounds=FetchBounds(
-            file_bytes_max=settings.official_file_bytes_max,
-            download_s=settings.official_fetch_max_s,
-        ),
+) -> None:
+    upkeep = Upkeep(
+        {
+            "webhooks, tombstones, traces, keys": stores.purge.run,
+            "sessions": stores.sessions.purge,
+            "log-in tries": stores.login_limit.purge,
+        },
+        clock,
+        every_s=settings.purge_every_s,
+        max_s=_PURGE_MAX_S,
     )
-    return Official(
-        wishes=stores.wishes,
-        cases=stores.cases,
-        jobs=stores.jobs,
-        transcripts=stores.transcripts,
-        media=await stack.enter_async_context(media),
-        files=OfficialFiles(settings.recordings_path),
-    )
+    tasks = Tasks(clock)
+    stack.push_async_callback(tasks.close)
+    tasks.keep_running(upkeep.run, name="upkeep")
 
 
-async def _open_link(
-    stack: AsyncExitStack, settings: Settings, stores: Foundation
-) -> RedisLink:
-    if settings.redis_url is not None:
-        return RedisLink(settings.redis_url.get_secret_value(), stores.node_id)
-    server = ValkeyServer(settings.redis_directory)
-    await server.start()
-    stack.push_async_callback(server.close)
-    return RedisLink(server.url, stores.node_id)
+def _checks(stores: Foundation, media: MediaSocketEngine, link: RedisLink) -> dict[str, Check]:
+    """Name what `/readyz` asks: calls need the database and a media worker, not Redis."""
 
+    async def media_works() -> None:
+        if not media.is_connected:
+            raise MediaAway("no media worker is connected")
 
-async def _open_media(
-    stack: AsyncExitStack, settings: Settings, life: NodeLife, on_link: Callable[[bool], None]
-) -> MediaSocketEngine:
-    folder = settings.media_socket.parent
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    address = WorkerAddress(settings.media_socket, folder / "worker.token")
-    worker = MediaProcess(
-        address, WorkerCommand(worker_arguments(settings), folder / "worker.log")
-    )
-    return await stack.enter_async_context(
-        MediaSocketEngine(
-            address,
-            gateway_epoch=life.epoch,
-            new_id=random_id,
-            ensure_worker=worker.ensure,
-            on_link=on_link,
-            settings=EngineSettings(actpass_role=settings.whatsapp_actpass_role),
-        )
-    )
+    async def redis_works() -> None:
+        if not link.is_up:
+            raise ConnectionError("Redis does not answer")
 
-
-def worker_arguments(settings: Settings) -> tuple[str, ...]:
-    """Return the command line of a media worker, without its socket and token."""
-    arguments = ["--captures", str(settings.captures_path)]
-    for address in settings.media_bind:
-        arguments += ["--bind", str(address)]
-    for address in settings.media_public_addresses:
-        arguments += ["--public-address", str(address)]
-    if settings.media_port_range:
-        arguments += ["--port-range", settings.media_port_range]
-    return tuple(arguments)
-
-
-async def _open_whatsapp(
-    stack: AsyncExitStack, settings: Settings, clock: SystemClock, trace: TraceBook
-) -> WhatsAppCalls:
-    graph = await stack.enter_async_context(
-        GraphClient(
-            base_url=settings.whatsapp_graph_url,
-            version=settings.whatsapp_graph_version,
-            clock=clock,
-            on_request=trace.note,
-            timeouts=GraphTimeouts(
-                connect_s=settings.graph_connect_max_s,
-                start_call_s=settings.graph_start_call_max_s,
-                action_s=settings.graph_action_max_s,
-            ),
-        )
-    )
-    return WhatsAppCalls(
-        graph,
-        clock=clock,
-        retries=RetryPolicy(
-            answer_tries_max=settings.graph_answer_tries_max,
-            end_tries_max=settings.graph_end_tries_max,
-            backoff_first_s=settings.graph_backoff_first_s,
-            backoff_max_s=settings.graph_backoff_max_s,
-            retry_after_max_s=settings.graph_retry_after_max_s,
-        ),
-        breaker=GraphBreaker(
-            failures_max=settings.graph_breaker_failures_max,
-            pause_s=settings.graph_breaker_pause_s,
-        ),
-    )
+    return {
+        "database": Check(stores.database.ping),
+        "media": Check(media_works),
+        "redis": Check(redis_works, is_needed=False),
+    }
 
 
 def _timing(settings: Settings) -> CallTiming:
@@ -236,17 +187,25 @@ def _timing(settings: Settings) -> CallTiming:
     )
 
 
-async def _serve(
-    stack: AsyncExitStack,
-    settings: Settings,
-    stores: Foundation,
-    world: World,
-    runtime: CallRuntime,
-) -> Running:
-    checks: dict[str, Check] = {"database": stores.database.ping}
+async def _serve(stack: AsyncExitStack, settings: Settings, opened: _Opened) -> Running:
     metrics = HttpMetrics()
-    deps = PublicDeps(
-        desk=runtime.desk,
+    internal_port = await _serve_metrics(stack, settings, opened, metrics)
+    port = await stack.enter_async_context(
+        serving(
+            build_public_app(_deps(settings, opened, metrics)),
+            host=settings.http_host,
+            port=settings.http_port,
+            tls=_tls(settings),
+            grace_s=settings.shutdown_grace_s,
+        )
+    )
+    return Running(port, internal_port)
+
+
+def _deps(settings: Settings, opened: _Opened, metrics: HttpMetrics) -> PublicDeps:
+    stores, world = opened.stores, opened.world
+    return PublicDeps(
+        desk=opened.runtime.desk,
         directory=stores.directory,
         sessions=stores.sessions,
         passwords=stores.passwords,
@@ -255,15 +214,15 @@ async def _serve(
         presence=world.presence,
         bus=world.bus,
         inbox=stores.inbox,
-        minutes_now=runtime.quota.picture,
+        minutes_now=opened.runtime.quota.picture,
         quota_books=stores.quota_books,
         wishes=stores.wishes,
         split_delivery=split_delivery,
-        wake_inbox=runtime.wake_inbox,
-        webhook_secrets=_webhook_secrets(settings),
+        wake_inbox=opened.runtime.wake_inbox,
+        webhook_secrets=webhook_secrets(settings),
         clock=world.clock,
         metrics=metrics,
-        checks=checks,
+        checks=opened.checks,
         web_root=WEB_ROOT,
         peers=Peers.of(proxies=settings.trusted_proxies, origins=settings.public_origins),
         limits=HttpLimits(
@@ -274,45 +233,21 @@ async def _serve(
         ice_servers=settings.ice_servers_for_browsers(),
         reattach_s=round(settings.reattach_max_s),
     )
-    internal_port = await _serve_metrics(stack, settings, metrics, checks)
-    port = await stack.enter_async_context(
-        serving(
-            build_public_app(deps),
-            host=settings.http_host,
-            port=settings.http_port,
-            tls=_tls(settings),
-            grace_s=settings.shutdown_grace_s,
-        )
-    )
-    return Running(port, internal_port)
 
 
 async def _serve_metrics(
-    stack: AsyncExitStack,
-    settings: Settings,
-    metrics: HttpMetrics,
-    checks: dict[str, Check],
+    stack: AsyncExitStack, settings: Settings, opened: _Opened, metrics: HttpMetrics
 ) -> int | None:
     if not settings.internal_port:
         return None
+    registries = [metrics.registry, opened.metrics.registry]
     return await stack.enter_async_context(
         serving(
-            build_internal_app([metrics.registry], checks),
+            build_internal_app(registries, opened.checks, measure=opened.metrics.measure),
             host=settings.internal_host,
             port=settings.internal_port,
             grace_s=settings.shutdown_grace_s,
         )
-    )
-
-
-def _webhook_secrets(settings: Settings) -> WebhookSecrets:
-    assert settings.whatsapp_app_secret is not None
-    assert settings.whatsapp_verify_token is not None
-    secrets = [settings.whatsapp_app_secret.get_secret_value()]
-    if settings.whatsapp_app_secret_old is not None:
-        secrets.append(settings.whatsapp_app_secret_old.get_secret_value())
-    return WebhookSecrets(
-        app_secrets=secrets, verify_token=settings.whatsapp_verify_token.get_secret_value()
     )
 
 

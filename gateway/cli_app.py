@@ -10,6 +10,7 @@ from gateway import (
     cli_demo,
     cli_doctor,
     cli_health,
+    cli_media,
     cli_quota,
     cli_serve,
     cli_users,
@@ -25,6 +26,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.command("serve")(cli_serve.serve)
+app.command("media")(cli_media.media)
 app.command("demo")(cli_demo.demo)
 app.command("doctor")(cli_doctor.doctor)
 app.command("health")(cli_health.health)

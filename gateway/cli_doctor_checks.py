@@ -149,15 +149,18 @@ async def _answers(url: str) -> bool:
 
 
 async def check_media_worker(settings: Settings) -> list[Finding]:
-    """Whether a worker listens on its socket."""
+    """Whether a worker listens on its socket, if somebody else has to start it."""
     path = settings.media_socket
-    if not path.exists():
-        return [well("media worker", "not running; callgate serve starts one")]
+    missing = (
+        well("media worker", "not running; callgate serve starts one")
+        if settings.media_start_worker
+        else fault("media worker", "not running", "start `callgate media`")
+    )
     try:
         async with asyncio.timeout(_ASK_MAX_S):
             _, writer = await asyncio.open_unix_connection(path)
     except (OSError, TimeoutError):
-        return [well("media worker", "not running any more; callgate serve starts one")]
+        return [missing]
     writer.close()
     return [well("media worker", "runs")]
 

@@ -113,6 +113,8 @@ class Settings(BaseSettings):
     days."""
     trace_kept_s: PositiveFloat = 90 * 24 * 3600.0
     """How long the traces of calls are kept."""
+    purge_every_s: PositiveFloat = 3600.0
+    """Between two clean-ups of worked webhook events, traces, ended sessions and the like."""
 
     whatsapp_graph_url: BaseUrl = "https://graph.facebook.com"
     """Base URL of Meta's Graph API."""
@@ -155,6 +157,10 @@ class Settings(BaseSettings):
     """Addresses at which the internet reaches this host's media (one-to-one NAT)."""
     media_port_range: PortRange = ""
     """UDP ports for media, LOW-HIGH; default: the system chooses."""
+    media_start_worker: bool = True
+    """Start a media worker where none answers; off if `callgate media` runs on its own."""
+    media_alone_max_s: PositiveFloat = 120.0
+    """A media worker that no gateway has spoken to for so long closes its calls and exits."""
     ice_servers: tuple[IceServer, ...] = ()
     """STUN and TURN servers for browsers, a JSON list of
     `{"urls": […], "username": "…", "credential": "…"}`. Rarely needed: the gateway itself is

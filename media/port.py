@@ -1,8 +1,8 @@
 """The UDP sockets of a leg: read datagrams and send each kind where it belongs."""
 
 import asyncio
-import contextlib
 import socket
+import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,6 +20,8 @@ RTP_FIRST_BITS = 0x80
 DTLS_FIRST_BYTE = range(20, 64)
 STUN_FIRST_BYTE = range(4)
 DATAGRAM_BYTES_MAX = 1500
+WAITING_MAX = 1000
+"""Datagrams read in one go from a socket that changes hands; its buffer holds fewer."""
 
 
 class PacketSink(Protocol):
@@ -135,7 +137,7 @@ class UdpPort(asyncio.DatagramTransport):
         system can do that, so that a flood from strangers does not crowd them out.
         """
         if self._peer is not None:
-            self._peer.close()
+            self._peer.hand_back()
             self._peer = None
         sock = self._sock
         try:
@@ -145,6 +147,26 @@ class UdpPort(asyncio.DatagramTransport):
             self._drops["no_peer_socket"] += 1
             return lambda packet: sock.sendto(packet, remote)
         return self._peer.send
+
+    def take_waiting(self, sock: socket.socket) -> None:
+        """Read what waits in a socket of this port that changes hands, from anybody.
+
+        What is no media is judged when the change is done: it may call for another one.
+        """
+        view, now = self._buffer.view, time.monotonic()
+        loop = asyncio.get_running_loop()
+        for _ in range(WAITING_MAX):
+            try:
+                size, source = sock.recvfrom_into(view)
+            except BlockingIOError:
+                return
+            except OSError:
+                continue
+            source = source[:2]
+            if size and view[0] & 0xC0 == RTP_FIRST_BITS and source in self.validated:
+                self.take_media(size, now)
+            else:
+                loop.call_soon(self.pass_on, bytes(view[:size]), source)
 
     def _refill(self, now: float) -> bool:
         """Grant what the time since the last refill allows; False when it is nothing."""
@@ -234,7 +256,8 @@ class PeerSocket:
         self._receive_into = sock.recv_into
         self.fileno = sock.fileno()
         self.send: Callable[[Any], int] = sock.send
-        self._pass_on_early()
+        # What came between bind and connect may be from anybody.
+        port.take_waiting(sock)
         watch.register(self)
 
     def receive(self, now: float) -> None:
@@ -250,8 +273,13 @@ class PeerSocket:
         else:
             self._port.pass_on(bytes(self._view[:size]), self._remote)
 
+    def hand_back(self) -> None:
+        """Leave the peer's packets to the port again, those too that wait here."""
+        self._port.take_waiting(self._sock)
+        self.close()
+
     def close(self) -> None:
-        """Leave the peer's packets to the port again."""
+        """Read no more; what waits is lost."""
         self._watch.unregister(self)
         self._sock.close()
 
@@ -269,13 +297,6 @@ class PeerSocket:
         finally:
             for one in (shared, sock):
                 one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 0)
-
-    def _pass_on_early(self) -> None:
-        """What came between bind and connect may be from anybody."""
-        with contextlib.suppress(OSError):
-            while True:
-                size, source = self._sock.recvfrom_into(self._view)
-                self._port.take(size, source[:2], 0.0)
 
 
 @dataclass(frozen=True, slots=True)

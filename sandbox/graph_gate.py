@@ -1,6 +1,7 @@
 """What every Graph request passes: version, token, faults on demand, Meta's headers."""
 
 import asyncio
+import contextlib
 import json
 import time
 from collections.abc import Awaitable, Callable
@@ -93,11 +94,13 @@ class GraphGate:
         response.headers["facebook-api-version"] = request.match_info.get("version", "")
         await response.prepare(request)
         part = max(1, len(body) // _SLOW_PARTS) if slow_s else len(body)
-        for at in range(0, len(body), part):
-            if slow_s:
-                await asyncio.sleep(slow_s / _SLOW_PARTS)
-            await response.write(body[at : at + part])
-        await response.write_eof()
+        # Whoever asked may lose patience with an answer that trickles.
+        with contextlib.suppress(ConnectionResetError):
+            for at in range(0, len(body), part):
+                if slow_s:
+                    await asyncio.sleep(slow_s / _SLOW_PARTS)
+                await response.write(body[at : at + part])
+            await response.write_eof()
         return response
 
     async def fail(self, request: web.Request, fault: FaultSpec) -> web.StreamResponse:

@@ -11,11 +11,13 @@ Rounds = Callable[..., int]
 
 
 @pytest.fixture
-def rounds() -> Rounds:
+def rounds(record_property: Callable[[str, object], None]) -> Rounds:
     """How often to repeat: `rounds(quick=5, soak=200)`; soak when CALLGATE_TEST_SOAK is set."""
 
     def choose(*, quick: int, soak: int) -> int:
-        return soak if os.environ.get("CALLGATE_TEST_SOAK") else quick
+        count = soak if os.environ.get("CALLGATE_TEST_SOAK") else quick
+        record_property("rounds", count)
+        return count
 
     return choose
 
@@ -26,6 +28,14 @@ def seed(request: pytest.FixtureRequest) -> int:
     value = int(os.environ.get("CALLGATE_TEST_SEED") or random.SystemRandom().getrandbits(32))
     print(f"seed of {request.node.name}: {value} (repeat with CALLGATE_TEST_SEED={value})")  # noqa: T201
     return value
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Whoever asks for rounds has a long run, so no test is left out of the soak."""
+    for item in items:
+        if "rounds" in getattr(item, "fixturenames", ()):
+            item.add_marker("soak")
 
 
 def pytest_configure() -> None:

@@ -11,7 +11,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -98,8 +98,8 @@ class MediaProcess:
             # Not `subprocess`: its objects want to see the child end, and this one outlives us.
             return os.posix_spawn(
                 sys.executable,
-                self._arguments(),
-                {**os.environ, "PYTHONPATH": _import_path()},
+                command_line(self._address, self._command.arguments),
+                environment(),
                 file_actions=[
                     (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
                     (os.POSIX_SPAWN_DUP2, log, 1),
@@ -109,18 +109,6 @@ class MediaProcess:
             )
         finally:
             os.close(log)
-
-    def _arguments(self) -> list[str]:
-        return [
-            sys.executable,
-            "-m",
-            "media",
-            "--socket",
-            str(self._address.socket),
-            "--token-file",
-            str(self._address.token_file),
-            *self._command.arguments,
-        ]
 
     async def _wait_for_answer(self) -> None:
         try:
@@ -154,6 +142,25 @@ class MediaProcess:
             return f"see {self._command.log_file}"
         lines = [line.strip() for line in text.splitlines() if line.strip()]
         return f"{lines[-1] if lines else 'no output'} (see {self._command.log_file})"
+
+
+def command_line(address: WorkerAddress, arguments: Sequence[str]) -> list[str]:
+    """Return how a worker at this address is started, the program first."""
+    return [
+        sys.executable,
+        "-m",
+        "media",
+        "--socket",
+        str(address.socket),
+        "--token-file",
+        str(address.token_file),
+        *arguments,
+    ]
+
+
+def environment() -> dict[str, str]:
+    """Return the environment of a worker: ours, and where it finds its package."""
+    return {**os.environ, "PYTHONPATH": _import_path()}
 
 
 def _try_lock(lock: int) -> bool:

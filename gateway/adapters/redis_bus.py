@@ -33,7 +33,8 @@ class RedisBus(LiveBus):
     @override
     def publish(self, event: LiveEvent) -> None:
         self._deliver(event)
-        self._link.send(_KIND, _message_of(event))
+        if not event.is_local:
+            self._link.send(_KIND, _message_of(event))
 
     @override
     def subscribe(

@@ -96,6 +96,7 @@ class RedisLink:
         self._closing = asyncio.Event()
         self._heard_at = float("-inf")
         self.is_up = False
+        self._came_up = asyncio.Event()
         self.counts: Counter[str] = Counter()
         """`dropped`: messages not told to others; `unreadable`: messages not understood."""
 
@@ -110,6 +111,13 @@ class RedisLink:
     def on_change(self, watcher: Callable[[bool], None]) -> None:
         """Have it told when the link comes up (True) or goes down (False)."""
         self._watchers.append(watcher)
+
+    async def wait_up(self, *, within_s: float) -> bool:
+        """Wait until the link is up, but not longer than that; whether it is."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(within_s):
+                await self._came_up.wait()
+        return self.is_up
 
     def send(self, kind: str, message: Message) -> None:
         """Tell all other nodes, soon and in order. Never blocks; drops while it is down."""
@@ -324,8 +332,10 @@ class RedisLink:
             return
         self.is_up = is_up
         if is_up:
+            self._came_up.set()
             _log.info("Redis answers")
         else:
+            self._came_up.clear()
             _log.warning("Redis does not answer; other nodes are not heard of")
             self.counts["dropped"] += len(self._outgoing)
             self._outgoing.clear()

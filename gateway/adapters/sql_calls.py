@@ -5,7 +5,19 @@ import binascii
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from sqlalchemy import Row, Select, delete, insert, literal_column, or_, select, tuple_, update
+from sqlalchemy import (
+    ColumnElement,
+    Row,
+    Select,
+    delete,
+    false,
+    insert,
+    literal_column,
+    or_,
+    select,
+    tuple_,
+    update,
+)
 from sqlalchemy.ext.asyncio import AsyncConnection
 from typing_extensions import override
 
@@ -271,7 +283,21 @@ def _filtered(wanted: CallFilter) -> Select[Any]:
         query = query.where(calls.c.direction == wanted.direction.value)
     if wanted.live_only:
         query = query.where(_is_live)
+    if wanted.peer is not None:
+        query = query.where(_is_with(wanted.peer))
     return query
+
+
+def _is_with(peer: Peer) -> ColumnElement[bool]:
+    given = [
+        column == value
+        for column, value in (
+            (calls.c.peer_phone, peer.phone),
+            (calls.c.peer_user_id, peer.user_id),
+        )
+        if value is not None
+    ]
+    return or_(false(), *given)
 
 
 def _cursor(row: CallRow) -> str:

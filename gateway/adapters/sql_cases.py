@@ -12,8 +12,8 @@ from typing_extensions import override
 
 from gateway.adapters.sql_engine import Database, rows_changed
 from gateway.adapters.sql_official_schema import announcement_times, recording_cases
+from gateway.adapters.sql_quota_charges import correct_in, settle_in
 from gateway.adapters.sql_quota_leases import find_charge
-from gateway.adapters.sql_quota_minutes import correct_in, settle_in
 from gateway.adapters.sql_quota_rows import LockedAccount, lock_account
 from gateway.adapters.sql_recording_schema import recordings
 from gateway.core.ids import AccountId, CallId

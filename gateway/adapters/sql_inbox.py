@@ -111,17 +111,25 @@ class SqlInbox(Inbox):
                 .values(tries=webhook_inbox.c.tries + 1, note=error, **values)
             )
 
+    async def waiting_count(self) -> int:
+        """Return how many rows are unworked, counting up to `waiting_max`."""
+        async with self._database.reading() as connection:
+            return await self._count_waiting(connection)
+
     async def _refuse_when_full(self, connection: AsyncConnection) -> None:
         # Counted now and then only: while the work is behind, counting is what grows.
         self._added_uncounted += 1
         if self._added_uncounted < self._count_every:
             return
-        few = select(literal_column("1", Integer)).where(_is_waiting).limit(self._waiting_max)
-        count = await connection.scalar(select(func.count()).select_from(few.subquery()))
-        if count is not None and count >= self._waiting_max:
+        if await self._count_waiting(connection) >= self._waiting_max:
             _log.error("the webhook inbox is full", waiting_max=self._waiting_max)
             raise StoreDown("the webhook inbox is full")
         self._added_uncounted = 0
+
+    async def _count_waiting(self, connection: AsyncConnection) -> int:
+        few = select(literal_column("1", Integer)).where(_is_waiting).limit(self._waiting_max)
+        count = await connection.scalar(select(func.count()).select_from(few.subquery()))
+        return count or 0
 
 
 def _as_row(item: InboxItem, at: float) -> dict[str, object]:

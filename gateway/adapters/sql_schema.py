@@ -116,6 +116,10 @@ calls = Table(
     UniqueConstraint("phone_number_id", "wacid"),
     Index("ix_calls_account_newest", "account_id", "created_at", "call_id"),
     Index("ix_calls_agent_newest", "account_id", "agent_id", "created_at", "call_id"),
+    Index("ix_calls_peer_phone_newest", "account_id", "peer_phone", "created_at", "call_id"),
+    Index(
+        "ix_calls_peer_user_id_newest", "account_id", "peer_user_id", "created_at", "call_id"
+    ),
     Index(
         "ix_calls_live",
         "created_at",

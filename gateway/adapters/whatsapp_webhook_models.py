@@ -46,6 +46,18 @@ SecondsOrNone = Annotated[int | None, BeforeValidator(_seconds_or_none)]
 Text = Annotated[str | None, BeforeValidator(_text_or_none)]
 
 
+def _description(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    # A lone surrogate cannot be written to anybody; a question mark can.
+    return value[: SDP_CHARS_MAX + 1].encode(errors="replace").decode()
+
+
+Description = Annotated[str, BeforeValidator(_description)]
+"""An SDP. One that is empty or too long (and so is clipped to one that still is) comes through:
+whoever reads it refuses it, and with it the call; unread, the caller would be left waiting."""
+
+
 class Part(BaseModel):
     """What all shapes share."""
 
@@ -56,7 +68,7 @@ class Session(Part):
     """A session description and whose turn it is."""
 
     sdp_type: Literal["offer", "answer"]
-    sdp: str = Field(min_length=1, max_length=SDP_CHARS_MAX)
+    sdp: Description
 
 
 class Profile(Part):

@@ -19,7 +19,8 @@ TALK_S = 4.0
 _LEVEL_OFF_MAX_DB = 3.0
 _HZ_OFF_MAX = 15.0
 _PATIENCE_S = 30.0
-_LOSS_MAX = 0.02
+# Where a busy machine holds this process up, the gateway bridges the silence and numbers it.
+_LOSS_MAX = 0.1
 
 
 @dataclass(frozen=True, slots=True)

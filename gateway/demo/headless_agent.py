@@ -5,6 +5,7 @@ interfaces as the web app.
 """
 
 import asyncio
+import contextlib
 import json
 import time
 from collections.abc import Callable, Coroutine
@@ -13,6 +14,7 @@ from typing import Any, Self
 
 import aiohttp
 from aiortc import MediaStreamTrack, RTCConfiguration, RTCPeerConnection, RTCSessionDescription
+from aiortc.contrib.media import MediaRelay
 
 from gateway.demo.sound import Ear, Mouth
 
@@ -43,6 +45,7 @@ class HeadlessAgent:
         self._password = password
         self.mouth = Mouth(tone_hz)
         self.ear = Ear()
+        self._voices = MediaRelay()
         self.leg_id: str | None = None
         self.me: dict[str, Any] = {}
         self.calls: dict[str, View] = {}
@@ -76,6 +79,7 @@ class HeadlessAgent:
     ) -> None:
         await self.drop_leg()
         await self.unwatch()
+        self.mouth.stop()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -101,7 +105,9 @@ class HeadlessAgent:
         """Open the event socket; returns once the snapshot is in."""
         self._socket = await self._http.ws_connect(f"{self.base_url}/api/v1/events")
         snapshot = await self._socket.receive_json(timeout=10)
-        self.calls = {call["id"]: call for call in snapshot["calls"]}
+        async with self._changed:
+            self.calls = {call["id"]: call for call in snapshot["calls"]}
+            self._changed.notify_all()
         self._spawn(self._read(self._socket))
         self._spawn(self._stay_alive(self._socket))
 
@@ -123,7 +129,8 @@ class HeadlessAgent:
         """Make a peer and its offer, for a leg or for a call answered without one."""
         peer = RTCPeerConnection(RTCConfiguration(iceServers=[]))
         peer.createDataChannel("callgate")
-        peer.addTrack(self.mouth)
+        # Two legs may be up at once, and each has to carry the whole voice.
+        peer.addTrack(self._voices.subscribe(self.mouth))
 
         @peer.on("track")
         def on_track(track: MediaStreamTrack) -> None:
@@ -159,7 +166,8 @@ class HeadlessAgent:
 
     async def _close_peer(self, peer: RTCPeerConnection) -> None:
         for sender in peer.getSenders():
-            sender.replaceTrack(None)
+            if sender.track is not None:
+                sender.track.stop()
         await peer.close()
 
     async def go_ready(self) -> None:
@@ -172,6 +180,24 @@ class HeadlessAgent:
         """Answer with the persistent leg."""
         body = {"leg_id": self.leg_id}
         return (await self.request("POST", f"/calls/{call_id}/answer", body))["call"]  # type: ignore[no-any-return]
+
+    async def answer_afresh(self, call_id: str) -> View:
+        """Answer with a leg made for this call alone."""
+        return await self._afresh(f"/calls/{call_id}/answer", {})
+
+    async def dial_afresh(self, phone: str) -> View:
+        """Call a number with a leg made for this call alone."""
+        return await self._afresh("/calls", {"to": {"phone": phone}})
+
+    async def _afresh(self, path: str, body: dict[str, Any]) -> View:
+        peer, offer = await self.make_offer()
+        try:
+            taken = await self.request("POST", path, body | {"offer": offer})
+        except AgentError:
+            await self._close_peer(peer)
+            raise
+        await self.take_answer(peer, taken["answer"])
+        return taken["call"]  # type: ignore[no-any-return]
 
     async def dial(self, phone: str) -> View:
         """Call a number with the persistent leg."""
@@ -186,6 +212,17 @@ class HeadlessAgent:
     async def hang_up(self, call_id: str) -> None:
         """End a call."""
         await self.request("POST", f"/calls/{call_id}/hangup")
+
+    async def read(self, call_id: str) -> View:
+        """Ask for a call as the gateway knows it now."""
+        return await self.request("GET", f"/calls/{call_id}")
+
+    async def wait_notice(self, code: str, *, within_s: float = 30.0) -> None:
+        """Wait until a notice with `code` has come."""
+        async with asyncio.timeout(within_s), self._changed:
+            await self._changed.wait_for(
+                lambda: any(notice["code"] == code for notice in self.notices)
+            )
 
     async def wait_for(self, wanted: Callable[[View], bool], *, within_s: float = 30.0) -> View:
         """Return the first call, known or to come, for which `wanted` holds."""
@@ -238,6 +275,7 @@ class HeadlessAgent:
                 self._changed.notify_all()
 
     async def _stay_alive(self, socket: aiohttp.ClientWebSocketResponse) -> None:
-        while not socket.closed:
-            await socket.send_json({"type": "alive"})
-            await asyncio.sleep(5)
+        with contextlib.suppress(ConnectionError):
+            while not socket.closed:
+                await socket.send_json({"type": "alive"})
+                await asyncio.sleep(5)

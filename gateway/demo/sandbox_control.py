@@ -1,6 +1,5 @@
 """Orders to the stand-in for WhatsApp, over its control interface (docs/sandbox.md)."""
 
-from types import TracebackType
 from typing import Any, Self
 
 import aiohttp
@@ -23,12 +22,7 @@ class SandboxControl:
         self._http = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=120))
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         await self._http.close()
 
     async def ask(

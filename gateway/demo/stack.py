@@ -6,7 +6,7 @@
 import json
 import os
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -31,6 +31,8 @@ CUSTOMER_ID, CUSTOMER_PHONE = "US.customer", "14085551234"
 _TOKEN_BYTES = 16
 # Loopback for the sandbox's audio, the rest for a browser that sees the pages through ssh.
 _MEDIA_BIND = "127.0.0.1, 0.0.0.0"
+# The stack ends its worker itself; this is for one that was killed.
+_WORKER_ALONE_S = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,13 @@ class Login:
     email: str
     password: str = field(repr=False)
     role: Role
+
+
+PEOPLE = (
+    ("Ana", "ana@demo.example", Role.AGENT),
+    ("Budi", "budi@demo.example", Role.AGENT),
+    ("Sari", "sari@demo.example", Role.SUPERVISOR),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,13 +65,8 @@ class StackOptions:
     """Further settings of the gateway, by their names without the prefix, in small letters."""
     sandbox: Mapping[str, object] = field(default_factory=dict)
     """Further settings of the sandbox (`SandboxConfig`)."""
-
-
-PEOPLE = (
-    ("Ana", "ana@demo.example", Role.AGENT),
-    ("Budi", "budi@demo.example", Role.AGENT),
-    ("Sari", "sari@demo.example", Role.SUPERVISOR),
-)
+    people: Sequence[tuple[str, str, Role]] = PEOPLE
+    """Who may sign in: name, e-mail and role."""
 
 
 class Stack:
@@ -78,8 +82,11 @@ class Stack:
         self.phone_url = ""
         self._options = options or StackOptions()
         self._gateway: Child | None = None
+        self._sandbox: Child | None = None
         self._port = self._options.http_port
+        self._sandbox_port = self._options.sandbox_port
         self._graph_url = ""
+        self._control_url = ""
         self._secrets = {
             name: secrets.token_urlsafe(_TOKEN_BYTES)
             for name in ("app_secret", "verify_token", "access_token")
@@ -101,10 +108,22 @@ class Stack:
         """Where the media worker listens."""
         return self._settings().media_socket
 
+    @property
+    def valkey_socket(self) -> Path:
+        """Where the gateway's own Valkey server listens."""
+        return self._settings().redis_directory / "valkey.sock"
+
+    @property
+    def app_secret(self) -> str:
+        """What signs the webhooks."""
+        return self._secrets["app_secret"]
+
     async def __aenter__(self) -> Self:
         async with AsyncExitStack() as stack:
-            await self._start_sandbox(stack)
-            for name, email, role in PEOPLE:
+            stack.push_async_callback(self._stop_sandbox)
+            await self._start_sandbox(self._options.sandbox)
+            self.sandbox = await stack.enter_async_context(SandboxControl(self._control_url))
+            for name, email, role in self._options.people:
                 self.people.append(
                     Login(name, email, secrets.token_urlsafe(_TOKEN_BYTES), role)
                 )
@@ -112,7 +131,7 @@ class Stack:
             stack.push_async_callback(self._end_what_outlives)
             stack.push_async_callback(self.stop_gateway)
             await self.start_gateway()
-            await self.sandbox.send_webhooks_to(f"{self.gateway_url}/webhooks/whatsapp")
+            await self.sandbox.send_webhooks_to(self.webhook_url)
             self._stack = stack.pop_all()
         return self
 
@@ -123,6 +142,11 @@ class Stack:
         trace: TracebackType | None,
     ) -> None:
         await self._stack.aclose()
+
+    @property
+    def webhook_url(self) -> str:
+        """Where the gateway takes webhooks."""
+        return f"{self.gateway_url}/webhooks/whatsapp"
 
     def agent(self, place: int = 0, *, tone_hz: float = 440.0) -> HeadlessAgent:
         """Return a headless agent who is the person at `place`; enter it to sign in."""
@@ -157,10 +181,18 @@ class Stack:
         assert self._gateway is not None, "the gateway runs"
         return await self._gateway.ended()
 
-    async def _start_sandbox(self, stack: AsyncExitStack) -> None:
+    async def replace_sandbox(self, **settings: object) -> None:
+        """End the sandbox and put one with other settings (`SandboxConfig`) in its place.
+
+        It knows nothing of what the earlier one saw.
+        """
+        await self._stop_sandbox()
+        await self._start_sandbox(dict(self._options.sandbox) | settings)
+        await self.sandbox.send_webhooks_to(self.webhook_url)
+
+    async def _start_sandbox(self, settings: Mapping[str, object]) -> None:
         config = self.folder / "sandbox.json"
         fields: dict[str, object] = {
-            "port": self._options.sandbox_port,
             "app_secret": self._secrets["app_secret"],
             "verify_token": self._secrets["verify_token"],
             "access_tokens": [self._secrets["access_token"]],
@@ -169,16 +201,20 @@ class Stack:
             ],
         }
         config.touch(mode=0o600)
-        config.write_text(json.dumps(fields | dict(self._options.sandbox)))
-        child = await Child.start(
+        config.write_text(json.dumps(fields | dict(settings) | {"port": self._sandbox_port}))
+        self._sandbox = await Child.start(
             ("-m", "sandbox", "--config", str(config)),
             environment=self._sandbox_environment(),
             log=self.folder / "sandbox.log",
         )
-        stack.push_async_callback(child.terminate)
-        where = json.loads(child.first_line)
+        where = json.loads(self._sandbox.first_line)
         self._graph_url, self.phone_url = where["graph_url"], where["phone_url"]
-        self.sandbox = await stack.enter_async_context(SandboxControl(where["control_url"]))
+        self._control_url = where["control_url"]
+        self._sandbox_port = int(self._graph_url.rpartition(":")[2])
+
+    async def _stop_sandbox(self) -> None:
+        if self._sandbox is not None:
+            await self._sandbox.terminate()
 
     def _sandbox_environment(self) -> dict[str, str]:
         environment = _environment({})
@@ -211,9 +247,8 @@ class Stack:
                 )
 
     async def _end_what_outlives(self) -> None:
-        settings = self._settings()
-        await end_listener(settings.media_socket)
-        await end_listener(settings.redis_directory / "valkey.sock")
+        await end_listener(self.media_socket)
+        await end_listener(self.valkey_socket)
 
     def _settings_given(self) -> dict[str, str]:
         given = {
@@ -221,6 +256,7 @@ class Stack:
             "http_host": self._options.http_host,
             "http_port": str(self._port),
             "media_bind": _MEDIA_BIND,
+            "media_alone_max_s": str(_WORKER_ALONE_S),
             "whatsapp_graph_url": self._graph_url,
             "whatsapp_app_secret": self._secrets["app_secret"],
             "whatsapp_verify_token": self._secrets["verify_token"],

@@ -1,6 +1,6 @@
 """The public and the internal web application, from what the composition root hands in."""
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 
 from aiohttp import web
 from prometheus_client import CollectorRegistry, generate_latest
@@ -56,11 +56,19 @@ def build_public_app(deps: PublicDeps) -> web.Application:
 
 
 def build_internal_app(
-    registries: Sequence[CollectorRegistry], checks: Mapping[str, Check]
+    registries: Sequence[CollectorRegistry],
+    checks: Mapping[str, Check],
+    *,
+    measure: Callable[[], Awaitable[None]] | None = None,
 ) -> web.Application:
-    """What the operator's own tools talk to: `/metrics` and health. Keep it off the network."""
+    """What the operator's own tools talk to: `/metrics` and health. Keep it off the network.
+
+    `measure` is awaited before the metrics are read.
+    """
 
     async def metrics(_request: web.Request) -> web.Response:
+        if measure is not None:
+            await measure()
         text = b"".join(generate_latest(registry) for registry in registries)
         return web.Response(body=text, headers={"Content-Type": CONTENT_TYPE_LATEST})
 

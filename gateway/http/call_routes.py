@@ -10,6 +10,7 @@ from gateway.http.schemas import (
     CallPage,
     CallsQuery,
     CallTaken,
+    CallTo,
     CallView,
     Decline,
     Dial,
@@ -64,10 +65,9 @@ async def close_leg(ask: Ask[Nothing, Nothing]) -> None:
 async def dial(ask: Ask[Dial, Nothing]) -> CallTaken:
     """Call a WhatsApp user."""
     body = ask.body
-    phone = body.to.phone.removeprefix("+") if body.to.phone else None
     taken = await ask.deps.desk.dial(
         ask.person,
-        Peer(phone=phone, user_id=body.to.user_id),
+        _peer_of(body.to),
         _leg_of(body),
         number_id=PhoneNumberId(body.number_id) if body.number_id else None,
         idempotency_key=_idempotency_key(ask),
@@ -85,6 +85,7 @@ async def list_calls(ask: Ask[Nothing, CallsQuery]) -> CallPage:
         limit=query.limit,
         direction=Direction(query.direction) if query.direction else None,
         live_only=query.live,
+        peer=_peer_of(query) if query.phone or query.user_id else None,
     )
     items = [_shown(view) for view in page.items]
     return CallPage(items=items, next_cursor=page.next_cursor)
@@ -201,6 +202,11 @@ async def mute(ask: Ask[SetMute, Nothing]) -> None:
 async def hold(ask: Ask[SetHold, Nothing]) -> None:
     """Put the customer on hold, or take them back."""
     await ask.deps.desk.hold(ask.person, ask.call_id, held=ask.body.held)
+
+
+def _peer_of(given: CallTo | CallsQuery) -> Peer:
+    phone = None if given.phone is None else given.phone.removeprefix("+")
+    return Peer(phone=phone, user_id=given.user_id)
 
 
 def _leg_of(body: AttachLeg | Dial) -> LegChoice:

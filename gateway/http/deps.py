@@ -25,6 +25,7 @@ from gateway.ports.webhooks import Inbox, InboxItem
 from gateway.ports.wishes import Wishes
 from gateway.runtime.call_desk import Joined, LegChoice, OpenedLeg
 from gateway.runtime.call_view import CallView
+from gateway.runtime.notices import Notice
 from gateway.runtime.presence_board import PersonState
 from gateway.runtime.sight import CallPage
 from gateway.runtime.tasks import Tasks
@@ -80,6 +81,9 @@ class Desk(Protocol):
     async def presence(self, person: Person) -> Sequence[PersonState]:
         """Return who of the account is here."""
 
+    def notices(self, person: Person) -> Sequence[Notice]:
+        """Return what is wrong with the gateway now, as far as it concerns the person."""
+
     async def live_calls(self, person: Person) -> Sequence[CallView]:
         """Return the calls that have not ended and that the person may see."""
 
@@ -94,6 +98,7 @@ class Desk(Protocol):
         limit: int = 50,
         direction: Direction | None = None,
         live_only: bool = False,
+        peer: Peer | None = None,
     ) -> CallPage:
         """Return a page of calls, newest first, and the cursor of the next."""
 
@@ -105,8 +110,16 @@ MinutesNow = Callable[[AccountId], Awaitable[LiveQuota]]
 """Tells how an account's recording minutes stand; raises `StoreDown`."""
 SplitDelivery = Callable[[bytes], Sequence[InboxItem]]
 """Takes a webhook's body apart; never fails."""
-Check = Callable[[], Awaitable[None]]
-"""Returns if a part works; raises `CallgateError`, `OSError` or `TimeoutError` if not."""
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """How to learn whether a part of the gateway works."""
+
+    ask: Callable[[], Awaitable[None]]
+    """Returns if it does; raises `CallgateError`, `OSError` or `TimeoutError` if not."""
+    is_needed: bool = True
+    """Without it this node takes no call. False: calls go on, something else does not."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ from gateway.http.socket_register import (
     SocketRegister,
 )
 from gateway.http.typed import admit
+from gateway.ports import Json
 from gateway.ports.accounts import Person, Role
 from gateway.ports.live import LiveEvent
 from gateway.runtime.call_view import moment
@@ -94,6 +95,9 @@ class EventSockets:
         try:
             async with self._deps.bus.subscribe(opened.person.account_id) as news:
                 await self._send_snapshot(opened)
+                for notice in self._deps.desk.notices(opened.person):
+                    body: dict[str, Json] = {"code": notice.code, "detail": notice.detail}
+                    await opened.send("notice", body)
                 async for event in news:
                     if is_for(opened.person, event):
                         await _send_event(opened, event)
@@ -117,7 +121,7 @@ class EventSockets:
             "snapshot",
             {
                 "at": moment(deps.clock.wall()),
-                "me": me.model_dump(mode="json"),
+                "me": me.model_dump(mode="json", exclude_unset=True),
                 "calls": list(calls),
                 "presence": [
                     {"user_id": one.user_id, "name": one.name, "state": one.state}

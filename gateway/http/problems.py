@@ -10,7 +10,7 @@ from aiohttp import web
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from gateway.core.call.problems import of_refusal
+from gateway.core.call.problems import META_UNREACHABLE, of_refusal
 from gateway.core.errors import (
     BadInput,
     BadSdp,
@@ -30,9 +30,6 @@ from gateway.core.errors import (
 from gateway.ports import Json
 
 CONTENT_TYPE = "application/problem+json"
-
-NOT_SENT = 0
-"""`MetaFault.code` of a request that never reached Meta."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,12 +146,9 @@ def _bad_input(error: BadInput) -> Problem:
 def _refused_by_meta(error: WhatsAppRefused) -> Problem:
     """Meta's refusals are the world's state, not a broken gateway: proxies keep 409 whole."""
     headers = retry_after(error.retry_after_s)
-    if error.fault.code == NOT_SENT:
-        detail = "WhatsApp cannot be reached; the request was not sent."
-        return Problem(503, "meta_unclear", detail, headers=headers)
     told = of_refusal(error.fault)
-    status = 429 if told.code == "rate_limited" else 409
-    return Problem(status, told.code, told.detail, meta=error.fault, headers=headers)
+    status = {"rate_limited": 429, META_UNREACHABLE.code: 503}.get(told.code, 409)
+    return Problem(status, told.code, told.detail, meta=told.fault, headers=headers)
 
 
 def _refused_by_media(error: MediaRefused) -> Problem:

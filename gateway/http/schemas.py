@@ -77,10 +77,18 @@ class NumberView(Shape):
     display: str
 
 
+class IceServerView(Shape):
+    """A STUN or TURN server, as RTCIceServer names its fields; empty ones are left out."""
+
+    urls: list[str]
+    username: str | None = None
+    credential: str | None = Field(default=None, repr=False)
+
+
 class RtcView(Shape):
     """What a browser's peer connection is made with."""
 
-    ice_servers: list[dict[str, JsonValue]]
+    ice_servers: list[IceServerView]
 
 
 class LimitsView(Shape):
@@ -311,6 +319,10 @@ class CallsQuery(Shape):
     limit: int = Field(default=50, ge=1, le=200)
     direction: DirectionName | None = None
     live: bool = False
+    phone: Phone | None = None
+    """Only calls with this number; with `user_id` too, calls with either."""
+    user_id: WhatsAppUser | None = None
+    """Only calls with the user of this id."""
 
 
 class CallPage(Shape):

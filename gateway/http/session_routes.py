@@ -8,6 +8,7 @@ from gateway.http.deps import PublicDeps
 from gateway.http.problems import Problem, Refusal, refuse, retry_after
 from gateway.http.routing import Ask, Route, RouteTable
 from gateway.http.schemas import (
+    IceServerView,
     LimitsView,
     Login,
     Me,
@@ -65,7 +66,9 @@ async def login(ask: Ask[Login, Nothing]) -> web.Response:
         )
     )
     me = await me_of(deps, person, account)
-    response = web.Response(text=me.model_dump_json(), content_type="application/json")
+    response = web.Response(
+        text=me.model_dump_json(exclude_unset=True), content_type="application/json"
+    )
     keep_token(request, response, deps.peers, token)
     return response
 
@@ -111,7 +114,9 @@ async def me_of(deps: PublicDeps, person: Person, account: Account) -> Me:
         account=MeAccount(cid=account.cid, name=account.name, timezone=account.timezone),
         numbers=[NumberView(id=n.phone_number_id, display=n.display) for n in numbers],
         availability="available" if is_available else "away",
-        rtc=RtcView(ice_servers=list(deps.ice_servers)),
+        rtc=RtcView(
+            ice_servers=[IceServerView.model_validate(one) for one in deps.ice_servers]
+        ),
         limits=LimitsView(reattach_s=deps.reattach_s),
         version=deps.version,
     )

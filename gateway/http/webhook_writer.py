@@ -18,6 +18,10 @@ from gateway.ports.webhooks import Inbox, InboxItem
 DELIVERIES_MAX = 2_000
 """Deliveries that may wait; more are refused, and Meta sends them again."""
 ITEMS_PER_COMMIT_MAX = 500
+ANSWER_MAX_S = 5.0
+"""A delivery that is not stored by then is refused, however many wait before it: Meta does not
+wait for ever either, and one that is stored after all is known by its keys when it comes again.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +49,11 @@ class InboxWriter:
         self._waiting.append(waiting)
         if self._writing is None:
             self._writing = loop.create_task(self._write_all(), name="webhook inbox writer")
-        await waiting.stored
+        try:
+            async with asyncio.timeout(ANSWER_MAX_S):
+                await waiting.stored
+        except TimeoutError:
+            raise StoreDown("the database takes too long to store a delivery") from None
 
     async def _write_all(self) -> None:
         try:
@@ -61,8 +69,10 @@ class InboxWriter:
         batch: list[_Waiting] = []
         size = 0
         while self._waiting and (not batch or size < ITEMS_PER_COMMIT_MAX):
-            batch.append(self._waiting.popleft())
-            size += len(batch[-1].items)
+            waiting = self._waiting.popleft()
+            if not waiting.stored.done():
+                batch.append(waiting)
+                size += len(waiting.items)
         return batch
 
     async def _write(self, batch: list[_Waiting]) -> None:

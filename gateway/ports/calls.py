@@ -76,6 +76,8 @@ class CallFilter:
     """Only this agent's calls (an agent sees own calls only)."""
     direction: Direction | None = None
     live_only: bool = False
+    peer: Peer | None = None
+    """Only calls with the user of this phone number or this user id; either is enough."""
 
 
 @dataclass(frozen=True, slots=True)

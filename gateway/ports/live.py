@@ -57,6 +57,8 @@ class LiveEvent:
     """Only these people, besides supervisors and admins; None: everybody of the account."""
     is_personal: bool = False
     """Meant for the audience alone: supervisors and admins are not told besides."""
+    is_local: bool = False
+    """About this node alone: browsers on other nodes are not told."""
 
 
 class LiveBus(Protocol):

@@ -54,6 +54,9 @@ class AgentLegs:
         self._legs_max = legs_max
         self._legs: dict[LegId, KnownLeg] = {}
 
+    def __len__(self) -> int:
+        return len(self._legs)
+
     # --- making and ending ---------------------------------------------------------------
 
     async def open(self, person: Person, offer: str) -> KnownLeg:

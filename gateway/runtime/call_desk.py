@@ -35,9 +35,10 @@ from gateway.core.whatsapp import Direction, Peer
 from gateway.ports.accounts import Number, Person, Role
 from gateway.ports.calls import CallFilter, TraceLine
 from gateway.ports.live import Availability
-from gateway.runtime.agent_legs import AgentLegs, KnownLeg
+from gateway.runtime.agent_legs import KnownLeg
 from gateway.runtime.call_view import CallView
 from gateway.runtime.live_calls import LiveCalls
+from gateway.runtime.notices import Notice, Notices
 from gateway.runtime.phone_line import Lines
 from gateway.runtime.presence_board import PersonState, PresenceBoard
 from gateway.runtime.sight import CallPage, Sight
@@ -73,15 +74,17 @@ class CallDesk:
         self,
         world: World,
         calls: LiveCalls,
-        legs: AgentLegs,
         board: PresenceBoard,
+        *,
         lines: Lines,
+        notices: Notices,
     ) -> None:
         self._world = world
         self._calls = calls
-        self._legs = legs
+        self._legs = calls.legs
         self._board = board
         self._lines = lines
+        self._notices = notices
         self._sight = Sight(world, calls)
 
     # --- getting into calls --------------------------------------------------------------
@@ -276,6 +279,10 @@ class CallDesk:
 
     # --- looking -------------------------------------------------------------------------
 
+    def notices(self, person: Person) -> Sequence[Notice]:
+        """Return what is wrong with the gateway now, as far as it concerns the person."""
+        return self._notices.standing(person.account_id)
+
     async def live_calls(self, person: Person) -> Sequence[CallView]:
         """Return the live calls the person may see, oldest first."""
         return self._sight.live_calls(person)
@@ -292,13 +299,18 @@ class CallDesk:
         limit: int = 50,
         direction: Direction | None = None,
         live_only: bool = False,
+        peer: Peer | None = None,
     ) -> CallPage:
-        """List calls, newest first; agents see their own. Raises `BadInput`, `StoreDown`."""
+        """List calls, newest first; agents see their own. Raises `BadInput`, `StoreDown`.
+
+        With `peer` only those with the user of this phone number or user id.
+        """
         wanted = CallFilter(
             person.account_id,
             agent_id=person.user_id if person.role is Role.AGENT else None,
             direction=direction,
             live_only=live_only,
+            peer=peer,
         )
         return await self._sight.page(wanted, cursor=cursor, limit=limit)
 

@@ -1,17 +1,20 @@
 """The runtime as one thing: made from the ports, started, used through its desk, stopped."""
 
+from collections import Counter
 from types import TracebackType
 from typing import Self
 
 import structlog
 
-from gateway.runtime.agent_legs import AgentLegs
+from gateway.core.call.call import Outcome, State
+from gateway.core.ids import AccountId
+from gateway.core.whatsapp import Direction
 from gateway.runtime.call_desk import CallDesk
 from gateway.runtime.call_trace import TraceBook
 from gateway.runtime.inbox_work import InboxWork
 from gateway.runtime.live_calls import LiveCalls
 from gateway.runtime.media_news import MediaNews
-from gateway.runtime.notices import Notices
+from gateway.runtime.notices import Notice, Notices
 from gateway.runtime.phone_line import Lines
 from gateway.runtime.presence_board import PresenceBoard
 from gateway.runtime.recording_runtime import RecordingRuntime
@@ -24,6 +27,11 @@ _log = structlog.get_logger(__name__)
 MEDIA_AWAY = (
     "The media worker is not reachable. Calls that go on may still talk; new ones wait."
 )
+MEDIA_BACK = Notice("media_back", "The media worker is back.")
+REDIS_DOWN = (
+    "Redis is not reachable. Calls go on; who is on other nodes of the gateway is not known."
+)
+REDIS_BACK = Notice("redis_back", "Redis is back.")
 
 
 class CallRuntime:
@@ -41,7 +49,7 @@ class CallRuntime:
         self._limits = limits
         self._trace = trace
         self._tasks = Tasks(world.clock)
-        legs = AgentLegs(world, life, legs_max=limits.agent_legs_max)
+        self._notices = Notices(world.bus, self._accounts_here)
         recording = RecordingRuntime(world, life, settings, self._tasks)
         self.quota = recording.keeper
         """Accounts' recording minutes as they stand."""
@@ -51,16 +59,16 @@ class CallRuntime:
             limits,
             tasks=self._tasks,
             trace=trace,
-            legs=legs,
+            notices=self._notices,
             recorder=recording.recorder,
             board=recording.board,
         )
+        legs = self._calls.legs
         captures = recording.join(self._calls, trace)
         self._media = MediaNews(world, self._calls, legs, captures, trace, self._tasks)
         self._board = PresenceBoard(
             world, self._calls, self._tasks, poll_s=limits.presence_poll_s
         )
-        self._notices = Notices(world.bus, self._board.accounts)
         lines = Lines(settings, recording.official.terms)
         self._inbox = InboxWork(
             world, lines, self._calls, self._board, self._notices, self._tasks
@@ -68,7 +76,9 @@ class CallRuntime:
         self._official = recording.official
         self._inbox.on_file = recording.official.on_file
         self._recovery = Recovery(world, life, self._calls, self._media)
-        self.desk = CallDesk(world, self._calls, legs, self._board, lines)
+        self.desk = CallDesk(
+            world, self._calls, self._board, lines=lines, notices=self._notices
+        )
         """The calls as people act on them; for the HTTP handlers."""
 
     async def __aenter__(self) -> Self:
@@ -108,14 +118,41 @@ class CallRuntime:
     def media_link_changed(self, is_up: bool) -> None:
         """Say that the media worker came or went; fits the engine's `on_link`."""
         if is_up:
-            self._notices.up("media_away", "The media worker is back.")
+            self._notices.up("media_away", MEDIA_BACK)
         else:
-            self._notices.down("media_away", "media_back", MEDIA_AWAY)
+            self._notices.down("media_away", MEDIA_AWAY)
+
+    def redis_link_changed(self, is_up: bool) -> None:
+        """Say that Redis came or went; fits the link's `on_change`."""
+        if is_up:
+            self._notices.up("redis_down", REDIS_BACK)
+        else:
+            self._notices.down("redis_down", REDIS_DOWN)
+
+    def presence_changed(self, account_id: AccountId) -> None:
+        """Say that somebody of an account came, went or chose, on any node."""
+        self._board.refresh(account_id)
+
+    def _accounts_here(self) -> frozenset[AccountId]:
+        return self._board.accounts()
 
     @property
     def live_count(self) -> int:
         """Calls driven here now, for the metrics."""
         return len(self._calls.actors())
+
+    @property
+    def leg_count(self) -> int:
+        """Agents' legs on this node now."""
+        return len(self._calls.legs)
+
+    def live_counts(self) -> Counter[tuple[Direction, State]]:
+        """Return the calls driven here now by direction and state."""
+        return Counter((a.call.direction, a.call.state) for a in self._calls.actors())
+
+    def ended_counts(self) -> Counter[tuple[Direction, Outcome]]:
+        """Return the calls that ended here since the start by direction and outcome."""
+        return self._calls.ended
 
     @property
     def crash_count(self) -> int:

@@ -52,12 +52,12 @@ from gateway.core.errors import (
     WhatsAppRefused,
     WhatsAppUnclear,
 )
-from gateway.core.ids import PhoneNumberId
+from gateway.core.ids import AccountId, PhoneNumberId
 from gateway.ports.accounts import Number
 from gateway.ports.live import LiveEvent
 from gateway.ports.media import LegTag
 from gateway.runtime.call_recorder import CallRecorder
-from gateway.runtime.notices import tell_account
+from gateway.runtime.notices import Notice, Notices
 from gateway.runtime.world import NodeLife, World
 
 _log = structlog.get_logger(__name__)
@@ -78,12 +78,15 @@ NUMBER_PAUSES_S = (0.5, 1.0, 2.0)
 class CarryOut:
     """Carries out one command at a time for any call."""
 
-    def __init__(self, world: World, life: NodeLife, recorder: CallRecorder) -> None:
+    def __init__(
+        self, world: World, life: NodeLife, notices: Notices, recorder: CallRecorder
+    ) -> None:
         self._world = world
         self._recorder = recorder
         self._epoch = life.epoch
+        self._notices = notices
         self._numbers: dict[PhoneNumberId, Number] = {}
-        self._refused_tokens: set[PhoneNumberId] = set()
+        self._refused_tokens: dict[PhoneNumberId, Number] = {}
 
     async def __call__(self, call: Call, command: Command) -> Event | None:
         """Act, and return what the machine has to know about how it went."""
@@ -234,18 +237,25 @@ class CarryOut:
         return None
 
     def _token_was_refused(self, number: Number, refusal: WhatsAppRefused) -> None:
-        """Tell the account, once, that Meta no longer takes the number's token."""
-        is_known = number.phone_number_id in self._refused_tokens
-        if refusal.fault.code == TOKEN_INVALID and not is_known:
-            self._refused_tokens.add(number.phone_number_id)
-            detail = f"WhatsApp does not accept the access token of {number.display}."
-            tell_account(self._world.bus, number.account_id, "token_invalid", detail)
+        """Tell the account that Meta no longer takes the number's token."""
+        if refusal.fault.code == TOKEN_INVALID:
+            self._refused_tokens[number.phone_number_id] = number
+            self._tell_of_tokens(number.account_id)
 
     def _token_was_taken(self, number: Number) -> None:
-        if number.phone_number_id in self._refused_tokens:
-            self._refused_tokens.discard(number.phone_number_id)
-            detail = f"WhatsApp accepts the access token of {number.display} again."
-            tell_account(self._world.bus, number.account_id, "token_back", detail)
+        if self._refused_tokens.pop(number.phone_number_id, None) is not None:
+            self._tell_of_tokens(number.account_id)
+
+    def _tell_of_tokens(self, account_id: AccountId) -> None:
+        """One notice for all numbers of an account; it goes with the last of them."""
+        refused = [n for n in self._refused_tokens.values() if n.account_id == account_id]
+        if refused:
+            numbers = ", ".join(number.display for number in refused)
+            detail = f"WhatsApp does not accept the access token of {numbers}."
+            self._notices.down("token_invalid", detail, account_id=account_id)
+        else:
+            back = Notice("token_back", "WhatsApp accepts the access token again.")
+            self._notices.up("token_invalid", back, account_id=account_id)
 
     # --- people --------------------------------------------------------------------------
 

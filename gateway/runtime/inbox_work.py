@@ -21,7 +21,7 @@ from gateway.core.whatsapp import (
 )
 from gateway.ports.webhooks import InboxRow
 from gateway.runtime.live_calls import LiveCalls
-from gateway.runtime.notices import Notices
+from gateway.runtime.notices import Notice, Notices
 from gateway.runtime.official_intake import OnFile
 from gateway.runtime.phone_line import Lines
 from gateway.runtime.presence_board import PresenceBoard
@@ -35,6 +35,7 @@ RETRY_FIRST_S = 0.5
 STORE_DOWN = (
     "The database cannot be reached. Calls that go on are not affected; new ones have to wait."
 )
+STORE_BACK = Notice("store_back", "The database is back.")
 
 
 class NotYet(Exception):
@@ -83,10 +84,10 @@ class InboxWork:
             try:
                 await self._read()
             except StoreDown:
-                self._notices.down("store_down", "store_back", STORE_DOWN)
+                self._notices.down("store_down", STORE_DOWN)
                 await self._world.clock.sleep(self._limits.inbox_poll_s)
             else:
-                self._notices.up("store_down", "The database is back.")
+                self._notices.up("store_down", STORE_BACK)
 
     async def _wake_later(self) -> None:
         await self._world.clock.sleep(self._limits.inbox_poll_s)

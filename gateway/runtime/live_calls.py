@@ -1,13 +1,15 @@
 """All calls that this node drives: who finds them, who is in them, who is told of them."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 import structlog
 
-from gateway.core.call.call import Call, LegStage, State, call_of_leg, legs_of
+from gateway.core.call.call import Call, LegStage, Outcome, State, call_of_leg
 from gateway.core.call.commands import Commands
+from gateway.core.call.ending import outcome_of
 from gateway.core.call.events import Event
 from gateway.core.errors import NotOwner, Refused, StoreDown
 from gateway.core.ids import (
@@ -20,7 +22,7 @@ from gateway.core.ids import (
     UserId,
     Wacid,
 )
-from gateway.core.whatsapp import Terminated
+from gateway.core.whatsapp import Direction, Terminated
 from gateway.ports.calls import CallRow, PendingCommand
 from gateway.ports.live import LiveEvent
 from gateway.runtime.agent_legs import SNAPSHOT_AGE_S, AgentLegs
@@ -33,6 +35,7 @@ from gateway.runtime.capture_board import CaptureBoard
 from gateway.runtime.carry_out import CarryOut
 from gateway.runtime.codec import pending
 from gateway.runtime.mailbox import ActorGone
+from gateway.runtime.notices import Notices
 from gateway.runtime.qualities import Qualities
 from gateway.runtime.tasks import Tasks
 from gateway.runtime.world import NodeLife, RuntimeLimits, World
@@ -55,22 +58,22 @@ class LiveCalls:
         *,
         tasks: Tasks,
         trace: TraceBook,
-        legs: AgentLegs,
+        notices: Notices,
         recorder: CallRecorder,
         board: CaptureBoard,
     ) -> None:
         self._world = world
         self._life = life
         self._tasks = tasks
-        self._legs = legs
         self._board = board
+        self.legs = AgentLegs(world, life, legs_max=limits.agent_legs_max)
         self.qualities = Qualities(world.clock, every_s=limits.quality_s)
         self._parts = ActorParts(
             world=world,
             life=life,
             limits=limits,
             tasks=tasks,
-            carry_out=CarryOut(world, life, recorder),
+            carry_out=CarryOut(world, life, notices, recorder),
             trace=trace,
             changed=self._changed,
             gone=self._gone,
@@ -81,6 +84,8 @@ class LiveCalls:
         self._made_at: dict[LegId, float] = {}
         self._taking_up = asyncio.Lock()
         self._watchers: list[Callable[[AccountId], None]] = []
+        self.ended: Counter[tuple[Direction, Outcome]] = Counter()
+        """What became of the calls that ended here."""
 
     # --- finding -------------------------------------------------------------------------
 
@@ -96,12 +101,9 @@ class LiveCalls:
         """Return the driver of the call that uses a leg, or is about to."""
         whose = call_of_leg(leg_id)
         if whose is None:
-            leg = self._legs.get(leg_id)
+            leg = self.legs.get(leg_id)
             whose = None if leg is None else leg.used_by
-        if whose is not None:
-            return self._actors.get(whose)
-        # After a restart a persistent leg's tag does not tell that a call uses it.
-        return next((a for a in self._actors.values() if leg_id in legs_of(a.call)), None)
+        return None if whose is None else self._actors.get(whose)
 
     def actors(self) -> Sequence[CallActor]:
         """Return all drivers."""
@@ -181,6 +183,7 @@ class LiveCalls:
             inbox_id=inbox_id,
         )
         actor = self._add(stored)
+        self._count_end(call)
         actor.start(ordered)
         self._publish(actor, before=None)
         self._poke(actor)
@@ -203,9 +206,17 @@ class LiveCalls:
         if not is_adopted:
             return None
         actor = self._add(stored)
+        self.lend_legs(actor)
         actor.resume(undone, first=first)
         self._poke(actor)
         return actor
+
+    def lend_legs(self, actor: CallActor) -> None:
+        """Note whose the legs of a call are, where no tag in the worker tells it."""
+        agent = actor.call.agent
+        for leg in () if agent is None else (agent.leg, agent.coming):
+            if leg is not None:
+                self.legs.lend(leg.leg_id, actor.call_id)
 
     def _add(self, stored: StoredCall) -> CallActor:
         actor = CallActor(stored, self._parts)
@@ -258,9 +269,16 @@ class LiveCalls:
             self._made_at[leg.leg_id] = self._world.clock.monotonic()
         if call.wacid is not None and before.wacid is None:
             self._learned(actor, call.wacid)
+        if call.is_ended and not before.is_ended:
+            self._count_end(call)
         self._publish(actor, before)
         if _people_in(call) != _people_in(before):
             self._poke(actor)
+
+    def _count_end(self, call: Call) -> None:
+        outcome = outcome_of(call)
+        if outcome is not None:
+            self.ended[call.direction, outcome] += 1
 
     def _learned(self, actor: CallActor, wacid: Wacid) -> None:
         """Meta's id became known; its end may have come earlier and left a tombstone."""
@@ -291,7 +309,7 @@ class LiveCalls:
         """Whether a snapshot may have been taken before this leg was made."""
         made_at = self._made_at.get(leg_id)
         if made_at is None:
-            return self._legs.is_young(leg_id)
+            return self.legs.is_young(leg_id)
         return self._world.clock.monotonic() - made_at < SNAPSHOT_AGE_S
 
     def _gone(self, actor: CallActor) -> None:
@@ -301,7 +319,7 @@ class LiveCalls:
             self._by_wacid.pop((call.identity.phone_number_id, call.wacid), None)
         for attempt in [leg for leg in self._made_at if leg.startswith(call.call_id)]:
             del self._made_at[attempt]
-        self._legs.take_back(call.call_id)
+        self.legs.take_back(call.call_id)
         self.qualities.forget_call(call.call_id)
         self._poke(actor)
 

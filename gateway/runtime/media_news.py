@@ -119,6 +119,7 @@ class MediaNews:
         lost = self._legs.adopt(event.legs)
         seen = {leg.leg_id for leg in event.legs}
         for actor in self._calls.actors():
+            self._calls.lend_legs(actor)
             unseen = [leg_id for leg_id in legs_of(actor.call) if leg_id not in seen]
             # A leg made after the snapshot was taken is not lost; its deadlines watch it.
             if not any(self._calls.is_young(leg_id) for leg_id in unseen):

@@ -1,9 +1,21 @@
-"""Tells browsers what is wrong with the gateway itself, once, and once when it is over."""
+"""Tells browsers what is wrong with the gateway itself, once, and once when it is over.
 
-from collections.abc import Callable, Iterable
+What is wrong stands until it is over, and whoever comes meanwhile is told of it too.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 
 from gateway.core.ids import AccountId
 from gateway.ports.live import LiveBus, LiveEvent
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """Something people should know: `code` is stable, `detail` plain words."""
+
+    code: str
+    detail: str
 
 
 class Notices:
@@ -13,25 +25,33 @@ class Notices:
         """`accounts` gives those whose people are, or were, here."""
         self._bus = bus
         self._accounts = accounts
-        self._down: dict[str, str] = {}
+        self._standing: dict[tuple[AccountId | None, str], Notice] = {}
 
-    def down(self, code: str, back_code: str, detail: str) -> None:
-        """A part went away; said again while it is away, it is told once."""
-        if code not in self._down:
-            self._down[code] = back_code
-            self._tell_all(code, detail)
+    def down(self, code: str, detail: str, *, account_id: AccountId | None = None) -> None:
+        """A part went away, for one account or (None) for all of this node.
 
-    def up(self, code: str, detail: str) -> None:
+        Said again while it is away it is told once, unless the words have changed.
+        """
+        notice = Notice(code, detail)
+        if self._standing.get((account_id, code)) != notice:
+            self._standing[account_id, code] = notice
+            self._tell(notice, account_id)
+
+    def up(self, code: str, back: Notice, *, account_id: AccountId | None = None) -> None:
         """The part is back; without an earlier `down` nothing is told."""
-        back_code = self._down.pop(code, None)
-        if back_code is not None:
-            self._tell_all(back_code, detail)
+        if self._standing.pop((account_id, code), None) is not None:
+            self._tell(back, account_id)
 
-    def _tell_all(self, code: str, detail: str) -> None:
-        for account_id in sorted(set(self._accounts())):
-            tell_account(self._bus, account_id, code, detail)
+    def standing(self, account_id: AccountId) -> Sequence[Notice]:
+        """Return what is wrong now for the people of an account, the oldest first."""
+        return [
+            notice
+            for (whose, _), notice in self._standing.items()
+            if whose is None or whose == account_id
+        ]
 
-
-def tell_account(bus: LiveBus, account_id: AccountId, code: str, detail: str) -> None:
-    """Show everybody of an account one notice."""
-    bus.publish(LiveEvent(account_id, "notice", {"code": code, "detail": detail}))
+    def _tell(self, notice: Notice, account_id: AccountId | None) -> None:
+        whose = sorted(set(self._accounts())) if account_id is None else (account_id,)
+        for one in whose:
+            body = {"code": notice.code, "detail": notice.detail}
+            self._bus.publish(LiveEvent(one, "notice", {**body}, is_local=account_id is None))

@@ -6,6 +6,7 @@ from gateway.core.call.call import DeadlineKind, State
 from gateway.core.call.commands import (
     Accept,
     AnswerWhatsApp,
+    Attach,
     Connect,
     HoldMinutes,
     OfferWhatsApp,
@@ -51,7 +52,7 @@ from tests.core.scenes import (
     warm,
 )
 
-ACCEPT = Accept(WACID, "our-answer")
+JOINED = (Attach(W1, ANI_LEG), Accept(WACID, "our-answer"))
 NO_MINUTES = MinutesHeld(NotRecorded.NO_MINUTES)
 ANSWERED = AgentAnswered(ANI, "Ani", warm())
 
@@ -101,7 +102,7 @@ def test_minutes_are_asked_for_while_it_rings_so_that_the_agent_knows_before_ans
 
 def test_recording_begins_at_the_pick_up_and_not_before() -> None:
     walk = ringing_recorded().tell(MinutesHeld(), ANSWERED)
-    assert walk.given() == (ACCEPT,)
+    assert walk.given() == JOINED
     walk.tell(Accepted())
     assert walk.given()[-1] == StartCapture(W1)
     assert stage(walk) is RecordingStage.CAPTURING
@@ -110,7 +111,7 @@ def test_recording_begins_at_the_pick_up_and_not_before() -> None:
 def test_accept_waits_for_the_answer_about_minutes() -> None:
     walk = ringing_recorded().tell(ANSWERED)
     assert walk.given() == ()
-    assert walk.tell(MinutesHeld()).given() == (ACCEPT,)
+    assert walk.tell(MinutesHeld()).given() == JOINED
     assert walk.tell(MinutesHeld()).given() == ()
 
 
@@ -123,7 +124,7 @@ def test_a_claim_without_a_voice_is_undone_although_minutes_are_not_known() -> N
 
 def test_without_minutes_the_call_is_taken_all_the_same_and_not_recorded() -> None:
     walk = ringing_recorded().tell(ANSWERED, NO_MINUTES)
-    assert walk.given() == (ACCEPT,)
+    assert walk.given() == JOINED
     walk.tell(Accepted())
     assert walk.state() is State.TALKING
     assert StartCapture not in kinds(walk)

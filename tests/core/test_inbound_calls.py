@@ -76,6 +76,11 @@ def ended(walk: Walk) -> tuple[State, Outcome | None]:
     return walk.state(), outcome_of(walk.call)
 
 
+def joining(leg: LegId = ANI_LEG) -> Commands:
+    """The agent listens before Meta is told, since the user may talk at once."""
+    return Attach(W1, leg), Accept(WACID, "our-answer")
+
+
 def test_a_call_rings_the_free_agents_and_makes_its_whatsapp_leg() -> None:
     walk = ringing(ANI, BUDI)
     assert walk.call.offered == (ANI, BUDI)
@@ -90,7 +95,7 @@ def test_the_path_to_meta_is_built_while_it_rings() -> None:
 
 def test_accept_carries_the_pre_accepted_description_and_rtp_waits_for_its_200() -> None:
     walk = answered()
-    assert walk.given() == (Accept(WACID, "our-answer"),)
+    assert walk.given() == joining()
     assert not any(isinstance(order, StartSending) for order in walk.orders)
     walk.tell(Accepted())
     assert walk.given() == (Attach(W1, ANI_LEG), StartSending(W1))
@@ -101,13 +106,13 @@ def test_accept_carries_the_pre_accepted_description_and_rtp_waits_for_its_200()
 def test_accept_waits_for_the_first_packet_of_the_agent() -> None:
     walk = answered(silent())
     assert walk.given() == ()
-    assert walk.tell(heard()).given() == (Accept(WACID, "our-answer"),)
+    assert walk.tell(heard()).given() == joining()
 
 
 def test_accept_waits_for_the_path_to_meta() -> None:
     walk = ringing().tell(WhatsAppLegMade(W1, "our-answer"), AgentAnswered(ANI, "Ani", warm()))
     assert walk.given() == ()
-    assert walk.tell(WhatsAppLegUp(W1)).given() == (Accept(WACID, "our-answer"),)
+    assert walk.tell(WhatsAppLegUp(W1)).given() == joining()
 
 
 def test_a_path_to_meta_that_never_comes_up_ends_an_answered_call() -> None:
@@ -127,7 +132,7 @@ def test_a_cold_leg_gets_time_to_connect_and_then_two_seconds_to_be_heard() -> N
     claim = walk.call.deadline(DeadlineKind.CLAIM)
     assert claim is not None
     assert claim.at == walk.now + LINE.timing.claim_s
-    assert walk.tell(heard()).given() == (Accept(WACID, "our-answer"),)
+    assert walk.tell(heard()).given() == joining()
 
 
 @pytest.mark.parametrize(
@@ -143,7 +148,7 @@ def test_an_agent_without_sound_loses_the_claim_and_the_others_are_rung(
     assert [type(order) for order in walk.given()[:1]] == [TellAgent]
     assert walk.given()[1:] == closed
     walk.tell(AgentAnswered(BUDI, "Budi", warm(BUDI_LEG)))
-    assert walk.given() == (Accept(WACID, "our-answer"),)
+    assert walk.given() == joining(BUDI_LEG)
 
 
 def test_a_lone_agent_without_sound_is_rung_again() -> None:

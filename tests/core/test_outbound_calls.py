@@ -271,3 +271,11 @@ def test_a_webhook_of_another_call_does_not_touch_this_one() -> None:
     before = walk.call
     walk.tell(replace(over(failed=True), wacid=foreign))
     assert walk.call == before
+
+
+def test_a_request_that_was_never_sent_is_not_called_a_refusal() -> None:
+    walk = connect_sent().tell(MetaRefused(GraphAction.CONNECT, MetaFault(0, "not sent")))
+    problem = walk.call.end.problem
+    assert problem is not None
+    assert (problem.code, problem.fault) == ("meta_unreachable", None)
+    assert "cannot be reached" in problem.detail

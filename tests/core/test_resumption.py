@@ -2,6 +2,8 @@
 
 import pytest
 
+from gateway.core.call import problems
+from gateway.core.call.call import Outcome
 from gateway.core.call.commands import (
     Accept,
     AnswerWhatsApp,
@@ -24,11 +26,13 @@ from gateway.core.call.commands import (
     TellAgent,
     Terminate,
 )
+from gateway.core.call.ending import outcome_of
 from gateway.core.call.events import (
     AgentLegClosed,
     CaptureFailed,
     Connected,
     HungUp,
+    MediaBack,
     MinutesHeld,
     Muted,
     WhatsAppLegMade,
@@ -53,6 +57,7 @@ from tests.core.scenes import (
     ringing_recorded,
     ringing_with_media,
     talking,
+    talking_outbound,
     talking_recorded,
 )
 
@@ -112,3 +117,29 @@ def test_an_unclear_connect_of_an_ended_call_waits_for_its_webhook() -> None:
     walk = connect_sent().tell(HungUp())
     assert resumption(walk.call, Connect("our-offer")) is UNCLEAR
     assert walk.tell(Connected(WACID)).given() == (Terminate(WACID),)
+
+
+@pytest.mark.parametrize(
+    ("walk", "outcome"),
+    [
+        (ringing_with_media(), Outcome.MISSED),
+        (answered(), Outcome.MISSED),
+        (talking(), Outcome.COMPLETED),
+        (connected(), Outcome.FAILED),
+        (talking_outbound(), Outcome.COMPLETED),
+    ],
+    ids=["ringing", "answered", "talking", "dialling", "talking outbound"],
+)
+def test_a_call_whose_leg_is_gone_after_a_restart_is_what_its_caller_saw(
+    walk: Walk, outcome: Outcome
+) -> None:
+    walk.tell(MediaBack(()))
+    assert outcome_of(walk.call) is outcome
+    assert walk.call.end.problem == problems.MEDIA_AWAY
+    assert Terminate(WACID) in walk.given(), "the user may still hold the line"
+    assert outcome_of(walk.tell(over()).call) is outcome
+
+
+def test_a_talk_that_whatsapp_calls_failed_has_failed() -> None:
+    walk = talking().tell(MediaBack(())).tell(over(failed=True))
+    assert outcome_of(walk.call) is Outcome.FAILED

@@ -9,9 +9,36 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
+from gateway.demo.headless_agent import HeadlessAgent
 from gateway.demo.stack import Stack, StackOptions
+from gateway.ports.accounts import Role
+from tests.e2e.talks import CUSTOMERS, end_all_calls
 
 OpenStack = Callable[..., AbstractAsyncContextManager[Stack]]
+AGENTS = 4
+SUPERVISOR = AGENTS
+"""Place of the supervisor among the people."""
+
+
+def full_options(**settings: str) -> StackOptions:
+    """Four agents, a supervisor, five customers; webhooks are fast and Graph has to be."""
+    agents = [
+        (f"Agent {place}", f"agent{place}@demo.example", Role.AGENT) for place in range(AGENTS)
+    ]
+    return StackOptions(
+        people=[*agents, ("Sari", "sari@demo.example", Role.SUPERVISOR)],
+        settings={"graph_start_call_max_s": "2", "graph_action_max_s": "2"} | settings,
+        sandbox={
+            "users": [
+                {"user_id": user_id, "wa_id": phone} for user_id, phone in CUSTOMERS.items()
+            ],
+            "timings": {
+                "speed": 5,
+                "webhook_retry_delays_s": [0.5, 1, 2, 2, 2, 2, 2, 5, 10, 30],
+            },
+            "limits": {"connected_calls_per_day_max": 100_000, "heard_calls_kept_max": 10},
+        },
+    )
 
 
 @asynccontextmanager
@@ -38,8 +65,32 @@ def open_stack() -> OpenStack:
     return fresh_stack
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def stack() -> AsyncIterator[Stack]:
-    """One plain stack for the tests of a module; they leave no call behind."""
-    async with fresh_stack() as running:
-        yield running
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def shared_stack() -> AsyncIterator[tuple[Stack, HeadlessAgent]]:
+    """A stack and its supervisor."""
+    async with fresh_stack(full_options()) as running, running.agent(SUPERVISOR) as boss:
+        yield running, boss
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def stack(
+    shared_stack: tuple[Stack, HeadlessAgent], request: pytest.FixtureRequest
+) -> AsyncIterator[Stack]:
+    """A stack that all tests share, with no call in it."""
+    running, boss = shared_stack
+    failed_before = request.session.testsfailed
+    await running.sandbox.ask("DELETE", "/faults")
+    for user_id in CUSTOMERS:
+        await running.sandbox.behave(user_id, answer_after_s=0.5)
+    yield running
+    if request.session.testsfailed > failed_before:
+        show_logs(running.folder)
+    await end_all_calls(running, boss)
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def agent(stack: Stack) -> AsyncIterator[HeadlessAgent]:
+    """An agent who is ready for calls, and hums 440 Hz."""
+    async with stack.agent() as ready:
+        await ready.go_ready()
+        yield ready

@@ -14,6 +14,7 @@ from gateway.ports.calls import TraceLine
 from gateway.ports.live import AgentPresence, Availability, LiveEvent
 from gateway.runtime.call_desk import Joined, LegChoice, OpenedLeg
 from gateway.runtime.call_view import AgentView, CallView, NumberView, PeerView
+from gateway.runtime.notices import Notice
 from gateway.runtime.presence_board import PersonState
 from gateway.runtime.sight import CallPage
 
@@ -124,6 +125,7 @@ class TinyDesk:
         self.done: list[tuple[object, ...]] = []
         self.raises: Exception | None = None
         self.dialled: dict[str, CallView] = {}
+        self.standing: list[Notice] = []
 
     def add(self, account_id: AccountId, view: CallView) -> None:
         self.views[CallId(view.id)] = (account_id, view)
@@ -193,6 +195,9 @@ class TinyDesk:
     async def set_availability(self, person: Person, availability: Availability) -> None:
         await self.board.choose(person.account_id, person.user_id, availability)
 
+    def notices(self, person: Person) -> Sequence[Notice]:
+        return self.standing
+
     async def live_calls(self, person: Person) -> Sequence[CallView]:
         self._act("live_calls")
         return [view for view in self._all(person) if view.state != "ended"]
@@ -209,8 +214,9 @@ class TinyDesk:
         limit: int = 50,
         direction: Direction | None = None,
         live_only: bool = False,
+        peer: Peer | None = None,
     ) -> CallPage:
-        self._act("page", cursor, limit, direction, live_only)
+        self._act("page", cursor, limit, direction, live_only, peer)
         return CallPage(tuple(self._all(person)[:limit]), None)
 
     async def trace(self, person: Person, call_id: CallId) -> Sequence[TraceLine]:

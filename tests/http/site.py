@@ -190,7 +190,7 @@ async def site_from(
         ),
         "clock": clock,
         "metrics": HttpMetrics(),
-        "checks": checks or {"database": database.ping},
+        "checks": checks or {"database": Check(database.ping)},
         "web_root": folder / "dist",
         "peers": Peers(),
         **changes,

@@ -5,7 +5,6 @@ import json
 import ssl
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 from aiohttp import ClientSession, CookieJar, TCPConnector
@@ -16,6 +15,7 @@ from cryptography.x509.oid import NameOID
 
 from gateway.core.errors import StoreDown
 from gateway.http.app import build_internal_app, build_public_app
+from gateway.http.deps import Check
 from gateway.http.peers import Peers
 from gateway.http.security_headers import HEADERS
 from gateway.http.serving import serving
@@ -187,7 +187,7 @@ async def test_being_alive_needs_no_other_part(template: Template, tmp_path: Pat
 
     async def works() -> None: ...
 
-    checks: dict[str, Any] = {"database": down, "media": hangs, "redis": works}
+    checks = {"database": Check(down), "media": Check(hangs), "redis": Check(works)}
     async with site_from(template, tmp_path, checks=checks) as site, ClientSession() as http:
         async with http.get(site.url("/healthz")) as response:
             assert response.status == 200
@@ -197,6 +197,27 @@ async def test_being_alive_needs_no_other_part(template: Template, tmp_path: Pat
                 "status": "down",
                 "parts": {"database": "down", "media": "down", "redis": "ok"},
             }
+
+
+async def test_ready_though_degraded_without_a_part_that_calls_do_not_need(
+    template: Template, tmp_path: Path
+) -> None:
+    async def down() -> None:
+        raise OSError
+
+    async def works() -> None: ...
+
+    checks = {"database": Check(works), "redis": Check(down, is_needed=False)}
+    async with (
+        site_from(template, tmp_path, checks=checks) as site,
+        ClientSession() as http,
+        http.get(site.url("/readyz")) as response,
+    ):
+        assert response.status == 200
+        assert await response.json() == {
+            "status": "degraded",
+            "parts": {"database": "ok", "redis": "down"},
+        }
 
 
 async def test_ready_when_all_parts_are(site: Site) -> None:

@@ -19,6 +19,7 @@ from gateway.http.deps import HttpLimits
 from gateway.ports.accounts import Role
 from gateway.ports.live import LiveEvent
 from gateway.runtime.call_view import AgentView, CallView
+from gateway.runtime.notices import Notice
 from tests.http.fakes import a_view
 from tests.http.site import Browser, Site, Template, browser_of, site_from
 
@@ -46,6 +47,15 @@ async def watching(
         await browser.sign_in(role)
         async with events_of(browser) as socket:
             yield socket, await socket.receive_json()
+
+
+async def test_who_comes_late_is_told_after_the_snapshot_what_is_wrong(site: Site) -> None:
+    site.desk.standing = [Notice("redis_down", "Redis is away."), Notice("media_away", "Gone.")]
+    async with watching(site, Role.AGENT) as (socket, _):
+        assert [await socket.receive_json() for _ in range(2)] == [
+            {"seq": 2, "type": "notice", "code": "redis_down", "detail": "Redis is away."},
+            {"seq": 3, "type": "notice", "code": "media_away", "detail": "Gone."},
+        ]
 
 
 async def closing_code(socket: ClientWebSocketResponse) -> int | None:

@@ -1,6 +1,7 @@
 """The REST interface: bad input is named, sessions hold, every refusal has its code."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -28,7 +29,7 @@ from gateway.ports.accounts import Role
 from gateway.runtime.call_desk import LegChoice
 from gateway.runtime.call_view import AgentView
 from tests.http.fakes import a_view
-from tests.http.site import PASSWORD, Browser, Site, browser_of
+from tests.http.site import PASSWORD, Browser, Site, Template, browser_of, site_from
 
 CALL = "c" * 26
 LEG = "l" * 26
@@ -459,8 +460,42 @@ async def test_the_life_of_a_call(site: Site, agent: Browser) -> None:
         "hang_up",
         "reattach",
     ]
-    assert site.desk.done[0] == ("page", None, 7, Direction.INBOUND, True)
+    assert site.desk.done[0] == ("page", None, 7, Direction.INBOUND, True, None)
     assert site.desk.done[1] == ("answer", CALL, LegChoice(leg_id=LegId(LEG)))
+
+
+@pytest.mark.parametrize(
+    ("query", "peer"),
+    [
+        ("phone=%2B628110000002", Peer(phone="628110000002")),
+        ("phone=628110000002", Peer(phone="628110000002")),
+        ("user_id=ID.77", Peer(user_id="ID.77")),
+        ("phone=628110000002&user_id=ID.77", Peer(phone="628110000002", user_id="ID.77")),
+    ],
+)
+async def test_calls_with_one_person_are_asked_for(
+    site: Site, agent: Browser, query: str, peer: Peer
+) -> None:
+    async with await agent.ask("GET", f"/calls?{query}") as answer:
+        assert answer.status == 200, await answer.text()
+    assert site.desk.done == [("page", None, 50, None, False, peer)]
+
+
+async def test_ice_servers_reach_the_browser_without_empty_fields(
+    template: Template, tmp_path: Path
+) -> None:
+    servers = (
+        {"urls": ["stun:a"]},
+        {"urls": ["turn:b", "turns:b"], "username": "u", "credential": "c"},
+    )
+    async with (
+        site_from(template, tmp_path, ice_servers=servers) as site,
+        browser_of(site) as browser,
+    ):
+        signed_in = await browser.sign_in(Role.AGENT)
+        async with await browser.ask("GET", "/me") as response:
+            assert signed_in == await response.json()
+    assert signed_in["rtc"]["ice_servers"] == list(servers)
 
 
 async def test_the_trace_counts_from_its_first_line(site: Site, agent: Browser) -> None:
@@ -531,7 +566,7 @@ META = MetaFault(138006, "(#138006) no", "next call allowed at noon", fbtrace_id
         (WhatsAppRefused(MetaFault(190, "expired")), 409, "token_invalid"),
         (WhatsAppRefused(MetaFault(100, "bad")), 409, "meta_refused"),
         (WhatsAppRefused(MetaFault(138005, "slow"), retry_after_s=9), 429, "rate_limited"),
-        (WhatsAppRefused(MetaFault(0, "x"), retry_after_s=9), 503, "meta_unclear"),
+        (WhatsAppRefused(MetaFault(0, "x"), retry_after_s=9), 503, "meta_unreachable"),
     ],
 )
 async def test_each_error_has_its_answer(

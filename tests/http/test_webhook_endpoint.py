@@ -244,6 +244,38 @@ async def test_while_the_store_is_down_meta_is_asked_to_come_again(
         assert counted.labels("stored")._value.get() == 1
 
 
+async def test_while_the_store_hangs_nobody_at_meta_waits_for_it(
+    template: Template, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gateway.http.webhook_writer.ANSWER_MAX_S", 0.05)
+    inbox = HangingInbox()
+    async with site_from(template, tmp_path, inbox=inbox) as site:
+        first = asyncio.create_task(deliver(site, BODY, signed(BODY)))
+        await inbox.was_asked.wait()
+        # One hangs in the store, the others in the queue behind it.
+        later = [deliver(site, BODY, signed(BODY)) for _ in range(5)]
+        assert await asyncio.gather(first, *later) == [503] * 6
+        inbox.goes_on.set()
+        assert await deliver(site, BODY, signed(BODY)) == 200
+        assert inbox.batches == [1, 1], "who was refused is not stored behind their back"
+
+
+class HangingInbox:
+    """A store that answers nothing until told to."""
+
+    def __init__(self) -> None:
+        self.was_asked = asyncio.Event()
+        self.goes_on = asyncio.Event()
+        self.batches: list[int] = []
+
+    async def add(self, items: Sequence[InboxItem], *, received_at: float) -> int:
+        self.was_asked.set()
+        await self.goes_on.wait()
+        if items:
+            self.batches.append(len(items))
+        return len(items)
+
+
 async def test_one_delivery_that_cannot_be_stored_fails_no_other(
     template: Template, tmp_path: Path
 ) -> None:

@@ -81,8 +81,7 @@ async def test_an_agents_data_channel_opens_and_survives_what_comes_through_it(
         for index in range(200):
             agent.channel.send(b"x" * 5000 if index % 2 else "unasked")
         second = agent.pc.createDataChannel("another")
-        await asyncio.sleep(0.5)
-        assert second.readyState == "open"
+        await eventually(lambda: second.readyState == "open")
         assert agent.channel.readyState == "open"
 
 

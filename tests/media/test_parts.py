@@ -323,6 +323,45 @@ async def test_a_peers_packets_have_a_queue_of_their_own() -> None:
     poller.close()
 
 
+async def test_what_waits_when_a_peer_moves_is_still_heard_in_order() -> None:
+    poller = PortPoller(asyncio.get_running_loop(), PollSettings())
+    network = NetworkSettings(bind_addresses=("127.0.0.1",))
+    factory = EndpointFactory(
+        network=network,
+        addresses=LocalAddresses.from_settings(network, ()),
+        poller=poller,
+        buffer=PacketBuffer(),
+        packets_per_second_max=400,
+    )
+    (port,) = factory.open(Counter())
+    heard: list[tuple[int, float]] = []
+
+    class Sink:
+        def receive(self, size: int, now: float) -> None:
+            heard.append((size, now))
+
+    port.sink = Sink()
+    with (
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as old,
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as new,
+    ):
+        for sock in (old, new):
+            sock.bind(("127.0.0.1", 0))
+        port.validated |= {old.getsockname(), new.getsockname()}
+        started = time.monotonic()
+        port.sender_to(old.getsockname())
+        # Without a pause for the poller, as when the loop is late.
+        for size in range(20, 30):
+            old.sendto(b"\x80" + b"x" * (size - 1), port.address)
+        port.sender_to(new.getsockname())
+        new.sendto(b"\x80" + b"x" * 29, port.address)
+        await eventually(lambda: len(heard) == 11)
+    assert [size for size, _ in heard] == list(range(20, 31))
+    assert all(now >= started for _, now in heard)
+    port.close()
+    poller.close()
+
+
 async def test_a_packet_at_which_we_fail_costs_no_other() -> None:
     poller = PortPoller(asyncio.get_running_loop(), PollSettings())
     received: list[bytes] = []

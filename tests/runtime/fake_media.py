@@ -246,6 +246,11 @@ class FakeWorker:
         self.recorder = MemoryRecorder(self.clock, self.disk, self.tell)
         self.tell(self.snapshot())
 
+    def come_back(self) -> None:
+        """The worker was out of reach and is there again, with all its legs."""
+        self.is_away = False
+        self.tell(self.snapshot())
+
     def leg_of_sdp(self, sdp: str) -> FakeLeg | None:
         return next((leg for leg in self.legs.values() if leg.local_sdp == sdp), None)
 

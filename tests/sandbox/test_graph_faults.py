@@ -88,6 +88,21 @@ async def test_a_slow_body_is_the_true_answer(business: Business) -> None:
         assert loop.time() - began >= 0.5
 
 
+async def test_who_does_not_wait_for_a_slow_body_is_no_mistake_of_ours(
+    business: Business, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with Sandbox(business.config(users=[ANN])) as sandbox:
+        business.graph_url = sandbox.graph_url
+        call = await sandbox.exchange.call_business("US.1")
+        sandbox.exchange.faults.add(FaultSpec(kind=FaultKind.GRAPH_SLOW_BODY, seconds=0.5))
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.1):
+                await business.act_ok("terminate", call_id=call.wacid)
+        await call.record.wait_for("call.ended", timeout_s=10)
+        await asyncio.sleep(0.5)
+    assert "Traceback" not in caplog.text
+
+
 async def test_only_what_matches_is_hit(business: Business) -> None:
     async with Sandbox(business.config(users=[ANN])) as sandbox:
         business.graph_url = sandbox.graph_url

@@ -94,7 +94,7 @@ async def test_hold_is_asked_of_the_gateway_and_shown(page: Page, gateway: FakeG
     call_id = await talk(page, gateway)
     await softphone.hold(page)
     assert gateway.calls[call_id]["held"] is True
-    await expect(softphone.current_call(page)).to_contain_text("hold music")
+    await expect(softphone.current_call(page)).to_contain_text("neither of you hears")
     await softphone.resume_from_hold(page)
     assert gateway.calls[call_id]["held"] is False
 

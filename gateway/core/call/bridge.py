@@ -63,8 +63,10 @@ def _accept_when_ready(call: Call, now: float) -> Stepped:
     wacid, answer = call.wacid, whatsapp.local_sdp
     assert wacid is not None
     assert answer is not None
-    accept = Accept(wacid, answer, plan(call).asked)
-    return replace(call, signalling=Signalling.ACCEPTING), (accept,)
+    # Joined before: the user talks as soon as Meta has the accept, which is before we know
+    # that it has. Toward Meta nothing flows until `StartSending`.
+    orders = (Attach(whatsapp.leg_id, leg.leg_id), Accept(wacid, answer, plan(call).asked))
+    return replace(call, signalling=Signalling.ACCEPTING), orders
 
 
 def _connect_when_ready(call: Call, now: float) -> Stepped:

@@ -155,8 +155,10 @@ def _without_leg(call: Call, now: float) -> Stepped:
     if call.whatsapp.stage in {LegStage.ORDERED, LegStage.WANTED}:
         return call, ()
     lost = replace(call, whatsapp=replace(call.whatsapp, stage=LegStage.GONE))
-    decided = None if call.state is State.TALKING else Outcome.FAILED
-    return end(lost, now, decided, problems.MEDIA_AWAY)
+    # Nobody was there to hear why: the user may as well have hung up meanwhile. Whoever called
+    # us and was not answered was missed; of a talk Meta tells what became.
+    is_ours = call.direction is Direction.OUTBOUND and call.state is not State.TALKING
+    return end(lost, now, Outcome.FAILED if is_ours else None, problems.MEDIA_AWAY)
 
 
 def _catch_up(call: Call, own: FoundLeg, now: float) -> Stepped:

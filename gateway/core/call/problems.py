@@ -15,11 +15,17 @@ META_FAILED = Problem("meta_failed", "WhatsApp reported that the call failed.")
 META_UNCLEAR = Problem(
     "meta_unclear", "WhatsApp did not answer, so the call was given up. Try again."
 )
+META_UNREACHABLE = Problem(
+    "meta_unreachable",
+    "WhatsApp cannot be reached at the moment, so it was not asked. Try again shortly.",
+)
 STORE_DOWN = Problem(
     "store_down", "The database of this gateway is not reachable, so nobody was called."
 )
 CRASHED = Problem("internal", "A fault in this gateway ended the call. It has been reported.")
 
+NOT_SENT = 0
+"""`MetaFault.code` of a request that never reached Meta."""
 _TOKEN_INVALID = {190}
 _RATE_LIMITED = {4, 613, 80007, 130429, 138002, 138005, 138012}
 _WORDS = {
@@ -52,6 +58,8 @@ _WORDS = {
 
 def of_refusal(fault: MetaFault) -> Problem:
     """Say why Meta refused a request, keeping what it said itself."""
+    if fault.code == NOT_SENT:
+        return META_UNREACHABLE
     code = "meta_refused"
     if fault.code in _TOKEN_INVALID:
         code = "token_invalid"

@@ -81,6 +81,28 @@ async def test_a_personal_event_stays_personal_on_the_way(
         assert await take(on_b, 2) == sent
 
 
+async def test_news_about_one_node_stay_there(
+    redis_server: RedisServer, open_node: OpenNode
+) -> None:
+    a, b = await pair(open_node, redis_server.url)
+    own = LiveEvent(ACME, "notice", {"code": "media_away"}, is_local=True)
+    async with a.bus.subscribe(ACME) as on_a, b.bus.subscribe(ACME) as on_b:
+        a.bus.publish(own)
+        a.bus.publish(event(1))
+        assert await take(on_a, 2) == [own, event(1)]
+        assert await take(on_b, 1) == [event(1)]
+
+
+async def test_a_start_may_wait_for_redis_but_not_for_ever(
+    redis_server: RedisServer, open_node: OpenNode
+) -> None:
+    there = await open_node(redis_server.url, "a")
+    nowhere = await open_node("unix:///nowhere/redis.sock", "b")
+    assert await there.link.wait_up(within_s=SOON_S)
+    assert await there.link.wait_up(within_s=0.01)
+    assert not await nowhere.link.wait_up(within_s=0.05)
+
+
 async def test_without_redis_this_node_serves_its_own_at_once(open_node: OpenNode) -> None:
     node = await open_node("unix:///nowhere/redis.sock", "a")
     async with node.bus.subscribe(ACME) as stream:

@@ -10,7 +10,7 @@ from gateway.adapters.sql_calls import IDEMPOTENCY_S, SqlCalls
 from gateway.adapters.sql_engine import Database
 from gateway.adapters.sql_inbox import SqlInbox
 from gateway.core.errors import BadInput, NotOwner, VersionConflict
-from gateway.core.ids import AccountId, CallId, CommandId, NodeId, Wacid
+from gateway.core.ids import AccountId, CallId, CommandId, NodeId, UserId, Wacid
 from gateway.core.whatsapp import Direction, Peer
 from gateway.ports.calls import CallFilter, CallRow, TraceLine
 from tests.adapters.sql.conftest import Wall
@@ -291,6 +291,30 @@ async def test_pages_keep_to_the_filter_and_the_account(
         mine.call_id,
         placed.call_id,
     }
+
+
+async def test_calls_with_one_person_are_found_by_number_or_user_id(
+    calls: SqlCalls, account_id: AccountId, database: Database, wall: Wall
+) -> None:
+    other = await an_account(database, wall)
+    by_phone = a_call(account_id, peer=Peer(phone="62811"), agent_id=AGENT)
+    by_id = a_call(account_id, peer=Peer(user_id="ID.7"))
+    by_both = a_call(account_id, peer=Peer(phone="62811", user_id="ID.7"))
+    longer = a_call(account_id, peer=Peer(phone="628119"))
+    foreign = a_call(other.account_id, peer=Peer(phone="62811"))
+    for row in (by_phone, by_id, by_both, longer, foreign):
+        await calls.create(row)
+
+    async def found(peer: Peer, agent_id: UserId | None = None) -> set[CallId]:
+        wanted = CallFilter(account_id, agent_id=agent_id, peer=peer)
+        return {row.call_id for row in (await calls.page(wanted, cursor=None, limit=50)).rows}
+
+    assert await found(Peer(phone="62811")) == {by_phone.call_id, by_both.call_id}
+    assert await found(Peer(user_id="ID.7")) == {by_id.call_id, by_both.call_id}
+    everything = {by_phone.call_id, by_id.call_id, by_both.call_id}
+    assert await found(Peer(phone="62811", user_id="ID.7")) == everything
+    assert await found(Peer(phone="62811"), agent_id=AGENT) == {by_phone.call_id}
+    assert await found(Peer()) == set()
 
 
 @pytest.mark.parametrize(

@@ -108,8 +108,10 @@ async def test_a_full_inbox_refuses_so_that_meta_delivers_again_later(
     await inbox.add([an_item("a"), an_item("b")], received_at=wall())
     with pytest.raises(StoreDown):
         await inbox.add([an_item("c")], received_at=wall())
+    assert await inbox.waiting_count() == 2
     first, _ = await inbox.waiting(limit=10)
     await inbox.done(first.inbox_id)
+    assert await inbox.waiting_count() == 1
     assert await inbox.add([an_item("c")], received_at=wall()) == 1
 
 

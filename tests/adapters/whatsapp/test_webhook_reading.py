@@ -232,10 +232,9 @@ def test_an_end_with_odd_details_is_still_an_end(odd: dict[str, object]) -> None
     ("field", "value"),
     [
         ("session", None),
-        ("session", {"sdp_type": "offer", "sdp": ""}),
+        ("session", {"sdp_type": "offer", "sdp": None}),
         ("session", {"sdp_type": "pranswer", "sdp": "v=0"}),
         ("session", {"sdp_type": "answer", "sdp": "v=0"}),
-        ("session", {"sdp_type": "offer", "sdp": "v" * 65_537}),
         ("direction", "SIDEWAYS"),
         ("direction", None),
         ("timestamp", "now"),
@@ -254,6 +253,19 @@ def test_a_connect_that_lacks_what_matters_is_refused_without_its_content(
         read_webhook(item)
     assert "628110000002" not in str(caught.value)
     assert "v=0" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("sdp", "read"), [("", ""), ("v" * 3_000_000, "v" * 65_537), ("v=\ud800", "v=?")]
+)
+def test_an_offer_that_nobody_can_use_is_still_a_call_to_be_refused(
+    sdp: str, read: str
+) -> None:
+    tree = delivery("connect_uic")
+    inner(tree)["session"] = {"sdp_type": "offer", "sdp": sdp}
+    event = read_webhook(only(tree))
+    assert isinstance(event, UserConnect)
+    assert event.offer == read, "too long stays too long"
 
 
 def test_one_bad_item_fails_no_other() -> None:

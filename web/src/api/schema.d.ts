@@ -594,6 +594,24 @@ export interface components {
             offer: string;
             leg_id?: null;
         });
+        /**
+         * IceServerView
+         * @description A STUN or TURN server, as RTCIceServer names its fields; empty ones are left out.
+         */
+        IceServerView: {
+            /** Urls */
+            urls: string[];
+            /**
+             * Username
+             * @default null
+             */
+            username: string | null;
+            /**
+             * Credential
+             * @default null
+             */
+            credential: string | null;
+        };
         JsonValue: unknown;
         /**
          * LedgerLine
@@ -1012,9 +1030,7 @@ export interface components {
          */
         RtcView: {
             /** Ice Servers */
-            ice_servers: {
-                [key: string]: components["schemas"]["JsonValue"];
-            }[];
+            ice_servers: components["schemas"]["IceServerView"][];
         };
         /**
          * SetAvailability
@@ -1653,6 +1669,8 @@ export interface operations {
                 limit?: number;
                 direction?: "inbound" | "outbound";
                 live?: boolean;
+                phone?: string;
+                user_id?: string;
             };
             header?: never;
             path?: never;

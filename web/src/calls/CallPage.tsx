@@ -36,7 +36,7 @@ export default function CallPage({ id }: { id: string }) {
       {call !== undefined && (
         <>
           <Facts call={call} />
-          <Ladder callId={id} isLive={call.state !== "ended"} />
+          <Ladder callId={id} endedAt={call.ended_at ?? null} />
         </>
       )}
     </Stack>

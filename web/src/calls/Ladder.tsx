@@ -7,25 +7,31 @@ import { useTranslation } from "react-i18next";
 import { api, refusalOf } from "../api/client";
 import type { TraceLine } from "../api/types";
 import { formatOffset } from "../i18n/format";
+import { useLine } from "../phone/context";
 import { Problem } from "../ui/Problem";
 import classes from "./Ladder.module.css";
 import { fieldTexts, lanes, placeOf, readable, stepOf } from "./trace";
 
 interface LadderProps {
   callId: string;
-  /** Ask again while the call runs. */
-  isLive: boolean;
+  /** When the call ended; null while it runs. */
+  endedAt: string | null;
 }
 
 const LIVE_EVERY_MS = 3_000;
+/** The last steps (Meta's farewell) come after the end. */
+const SETTLED_AFTER_MS = 10_000;
 
-export function Ladder({ callId, isLive }: LadderProps) {
+export function Ladder({ callId, endedAt }: LadderProps) {
   const { t } = useTranslation();
+  const { clockOffsetMs } = useLine();
+  const isGrowing = (): boolean =>
+    endedAt === null || Date.now() + clockOffsetMs < Date.parse(endedAt) + SETTLED_AFTER_MS;
   const [hasFields, setHasFields] = useState(false);
   const { data, error } = useQuery({
     queryKey: ["trace", callId],
     queryFn: ({ signal }) => api.trace(callId, signal),
-    refetchInterval: isLive ? LIVE_EVERY_MS : false,
+    refetchInterval: () => (isGrowing() ? LIVE_EVERY_MS : false),
   });
   return (
     <Paper component="section" withBorder p="lg" bg="var(--panel)" aria-labelledby="trace">

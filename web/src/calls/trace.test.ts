@@ -1,13 +1,26 @@
 import { describe, expect, it } from "vitest";
-import { fieldTexts, placeOf, readable, stepOf } from "./trace";
+import { fieldTexts, placeOf, readable, type Step, stepOf } from "./trace";
+
+function at(source: string, step: string, fields: Record<string, unknown> = {}): Step {
+  return stepOf({ source, step, fields });
+}
 
 describe("a step of the trace", () => {
   it("goes between the lanes that its source names", () => {
-    expect(stepOf({ source: "webhook" })).toEqual({ from: "meta", to: "gateway" });
-    expect(stepOf({ source: "graph" })).toEqual({ from: "gateway", to: "meta" });
-    expect(stepOf({ source: "agent" })).toEqual({ from: "browser", to: "gateway" });
-    expect(stepOf({ source: "machine" })).toEqual({ from: "gateway", to: "gateway" });
-    expect(stepOf({ source: "toString" })).toEqual({ from: "gateway", to: "gateway" });
+    expect(at("webhook", "terminated")).toEqual({ from: "meta", to: "gateway" });
+    expect(at("graph", "accept")).toEqual({ from: "gateway", to: "meta" });
+    expect(at("agent", "hung_up")).toEqual({ from: "browser", to: "gateway" });
+    expect(at("machine", "ended")).toEqual({ from: "gateway", to: "gateway" });
+    expect(at("toString", "ended")).toEqual({ from: "gateway", to: "gateway" });
+  });
+
+  it("comes from Meta when it is Meta's answer", () => {
+    expect(at("graph", "accepted")).toEqual({ from: "meta", to: "gateway" });
+  });
+
+  it("that starts a call comes from who called", () => {
+    expect(at("machine", "started", { direction: "inbound" }).from).toBe("meta");
+    expect(at("machine", "started", { direction: "outbound" }).from).toBe("browser");
   });
 
   it("is drawn from the middle of one lane to the middle of the other", () => {
@@ -26,8 +39,17 @@ describe("a step of the trace", () => {
 
   it("reads as words, with its fields as pairs", () => {
     expect(readable("pre_accept.sent")).toBe("pre accept sent");
-    expect(fieldTexts({ http_status: 200, none: null, nested: { a: 1 } })).toEqual([
+    expect(readable("whatsapp_ice")).toBe("WhatsApp ICE");
+    const fields = {
+      http_status: 200,
+      none: null,
+      no: [],
+      orders: ["a", "b"],
+      nested: { a: 1 },
+    };
+    expect(fieldTexts(fields)).toEqual([
       ["http status", "200"],
+      ["orders", "a, b"],
       ["nested", '{"a":1}'],
     ]);
   });

@@ -24,8 +24,15 @@ const steps = new Map<string, Step>(
   }),
 );
 
+/** What Meta answered is noted under the request's source, as a step of its own. */
+const answers: readonly string[] = ["accepted", "connected", "meta_refused", "meta_unclear"];
+
 /** Sources that this page does not know happened in the gateway: it wrote the line. */
-export function stepOf({ source }: Pick<TraceLine, "source">): Step {
+export function stepOf({ source, step, fields }: Omit<TraceLine, "at" | "offset_ms">): Step {
+  if (source === "graph" && answers.includes(step)) return { from: "meta", to: "gateway" };
+  if (source === "machine" && step === "started") {
+    return { from: fields["direction"] === "inbound" ? "meta" : "browser", to: "gateway" };
+  }
   return steps.get(source) ?? { from: "gateway", to: "gateway" };
 }
 
@@ -44,17 +51,28 @@ export function placeOf({ from, to }: Step): {
   };
 }
 
-/** `accept_sent` → `accept sent`: step names are words joined by underscores or dots. */
+const spellings = new Map([
+  ["ice", "ICE"],
+  ["dtls", "DTLS"],
+  ["rtp", "RTP"],
+  ["whatsapp", "WhatsApp"],
+]);
+
+/** `ice_gathered` → `ICE gathered`: step names are words joined by underscores or dots. */
 export function readable(step: string): string {
-  return step.replaceAll(/[_.]/g, " ");
+  const words = step.split(/[_.]/).map((word) => spellings.get(word) ?? word);
+  return words.join(" ");
 }
 
-/** Fields as short text pairs; nested ones as JSON. */
+/** Fields as short text pairs, without the empty ones; nested ones as JSON. */
 export function fieldTexts(fields: Record<string, unknown>): [string, string][] {
   return Object.entries(fields)
-    .filter(([, value]) => value !== null && value !== undefined)
-    .map(([name, value]) => [
-      readable(name),
-      typeof value === "object" ? JSON.stringify(value) : String(value),
-    ]);
+    .map(([name, value]): [string, string] => [readable(name), fieldText(value)])
+    .filter(([, text]) => text !== "");
+}
+
+function fieldText(value: unknown): string {
+  if (value === null || value === undefined) return "";
+  if (Array.isArray(value)) return value.map(fieldText).join(", ");
+  return typeof value === "object" ? JSON.stringify(value) : String(value);
 }

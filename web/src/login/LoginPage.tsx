@@ -85,7 +85,7 @@ function LoginForm({ onSignedIn }: { onSignedIn: (me: Me) => void }) {
     <form onSubmit={submit} noValidate>
       <Stack gap="md">
         <Title order={1}>{t("login.title")}</Title>
-        {refused && <Problem title={t("login.title")} refused={refused} />}
+        {refused && <Problem title={t("login.failed")} refused={refused} />}
         <TextInput
           label={t("login.email")}
           type="email"

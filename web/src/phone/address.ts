@@ -31,6 +31,9 @@ const COUNTRY_CODE =
 export function formatPhone(digits: string): string {
   const match = COUNTRY_CODE.exec(digits);
   if (!match?.[1] || !match[2]) return `+${digits}`;
+  if (match[1] === "1" && match[2].length === 10) {
+    return `+1 ${match[2].slice(0, 3)} ${match[2].slice(3, 6)} ${match[2].slice(6)}`;
+  }
   const groups = [match[2].slice(0, 3), ...(match[2].slice(3).match(/.{1,4}/g) ?? [])];
   const last = groups.at(-1);
   if (last !== undefined && last.length < 3 && groups.length > 1) {

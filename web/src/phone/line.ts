@@ -49,8 +49,8 @@ export class Line {
     this.#dispatch({ type: "me_read", me });
   }
 
-  dismissLastEnded(): void {
-    this.#dispatch({ type: "last_ended_dismissed" });
+  dismissLastCall(): void {
+    this.#dispatch({ type: "last_call_dismissed" });
   }
 
   dismissNotice(code: string): void {

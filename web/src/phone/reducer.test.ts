@@ -160,11 +160,31 @@ describe("a call", () => {
   });
 
   it("tells how it ended if it was mine, or rang at my desk", () => {
-    expect(stateAfter(...connection([talking], [ended])).lastEnded).toEqual(ended);
+    expect(stateAfter(...connection([talking], [ended])).lastCall).toEqual(ended);
     const missed = callOf({ version: 2, state: "ended", offered_to: [], outcome: "missed" });
-    expect(stateAfter(...connection([ringing], [missed])).lastEnded).toEqual(missed);
+    expect(stateAfter(...connection([ringing], [missed])).lastCall).toEqual(missed);
     const foreign = { ...ended, agent: { id: "u2", name: "Dewi" } };
-    expect(stateAfter(...connection([], [foreign], supervisor)).lastEnded).toBeNull();
+    expect(stateAfter(...connection([], [foreign], supervisor)).lastCall).toBeNull();
+  });
+
+  it("takes a later word on how it ended", () => {
+    const failed = callOf({ version: 2, state: "ended", offered_to: [], outcome: "failed" });
+    const missed: CallView = { ...failed, version: 3, outcome: "missed" };
+    expect(stateAfter(...connection([ringing], [failed, missed])).lastCall).toEqual(missed);
+    expect(stateAfter(...connection([ringing], [missed, failed])).lastCall).toEqual(missed);
+  });
+
+  it("tells which colleague took what rang here, until it rings here again", () => {
+    const dewi = { id: "u2", name: "Dewi" };
+    const taken = callOf({ version: 2, state: "connecting", agent: dewi, offered_to: [] });
+    for (const who of [me, supervisor]) {
+      expect(stateAfter(...connection([ringing], [taken], who)).lastCall).toEqual(taken);
+    }
+    const declined = callOf({ version: 2, offered_to: ["u2"] });
+    const later = { ...taken, version: 3 };
+    expect(stateAfter(...connection([ringing], [declined, later])).lastCall).toBeNull();
+    const again = callOf({ version: 3 });
+    expect(stateAfter(...connection([ringing], [taken, again])).lastCall).toBeNull();
   });
 
   it("is remembered as gone, but not more of them than the bound", () => {

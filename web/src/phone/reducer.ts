@@ -35,8 +35,8 @@ export interface LineState {
   me: Me | null;
   /** Calls that the viewer has to do with and that have not ended. */
   live: Readonly<Record<string, CallView>>;
-  /** The newest ended call of this person, to tell how it went. */
-  lastEnded: CallView | null;
+  /** The newest call that left this desk, to tell what became of it: ended, or a colleague's. */
+  lastCall: CallView | null;
   /** Versions of calls that left the live list, oldest first. */
   gone: ReadonlyMap<string, number>;
   presence: Readonly<Record<string, Presence>>;
@@ -50,7 +50,7 @@ export type LineEvent =
   | { type: "signed_out" }
   | { type: "call_read"; call: CallView }
   | { type: "me_read"; me: Me }
-  | { type: "last_ended_dismissed" }
+  | { type: "last_call_dismissed" }
   | { type: "notice_dismissed"; code: string };
 
 export const initialLine: LineState = {
@@ -62,7 +62,7 @@ export const initialLine: LineState = {
   clockOffsetMs: 0,
   me: null,
   live: {},
-  lastEnded: null,
+  lastCall: null,
   gone: new Map(),
   presence: {},
   notices: [],
@@ -85,8 +85,8 @@ export function reduce(state: LineState, event: LineEvent): LineState {
       return withCall(state, event.call);
     case "me_read":
       return { ...state, connection: "connecting", me: event.me };
-    case "last_ended_dismissed":
-      return { ...state, lastEnded: null };
+    case "last_call_dismissed":
+      return { ...state, lastCall: null };
     case "notice_dismissed":
       return { ...state, notices: state.notices.filter(({ code }) => code !== event.code) };
     case "message":
@@ -150,14 +150,18 @@ function withCall(state: LineState, call: CallView): LineState {
   if (call.state !== "ended" && concerns(call, state.me)) {
     const gone = new Map(state.gone);
     gone.delete(call.id);
-    return { ...state, gone, live: { ...state.live, [call.id]: call } };
+    return {
+      ...state,
+      gone,
+      live: { ...state.live, [call.id]: call },
+      lastCall: lastCallAfter(state, held, call),
+    };
   }
   return {
     ...state,
     live: without(state.live, [call]),
     gone: remembered(state.gone, [call]),
-    lastEnded:
-      call.state === "ended" && isToldAbout(call, held, state.me) ? call : state.lastEnded,
+    lastCall: lastCallAfter(state, held, call),
   };
 }
 
@@ -173,11 +177,25 @@ function concerns(call: CallView, me: Me | null): boolean {
   return call.agent?.id === me.user.id || call.offered_to.includes(me.user.id);
 }
 
-/** Whose end is worth a word: my own calls, and those that were ringing at my desk. */
-function isToldAbout(call: CallView, held: CallView | undefined, me: Me | null): boolean {
-  if (me === null) return false;
-  if (call.agent?.id === me.user.id || held?.agent?.id === me.user.id) return true;
-  return held?.state === "ringing" && held.offered_to.includes(me.user.id);
+function lastCallAfter(
+  { lastCall, me }: LineState,
+  held: CallView | undefined,
+  call: CallView,
+): CallView | null {
+  if (me !== null && isToldAbout(call, held, me.user.id)) return call;
+  if (lastCall?.id !== call.id) return lastCall;
+  // It rings here again: nothing became of it yet.
+  if (call.state === "ringing") return null;
+  // WhatsApp's own word on how it ended may come after the end.
+  return lastCall.state === "ended" ? call : lastCall;
+}
+
+/** Worth a word: the end of my own calls, and what became of those that rang at my desk. */
+function isToldAbout(call: CallView, held: CallView | undefined, me: string): boolean {
+  const rangHere = held?.state === "ringing" && held.offered_to.includes(me);
+  const isMine = call.agent?.id === me || held?.agent?.id === me;
+  if (call.state === "ended") return isMine || rangHere;
+  return rangHere && call.agent !== null && !isMine;
 }
 
 function without(

@@ -31,7 +31,7 @@ export function Announcer() {
   const peer = (call ?? offers(line)[0])?.peer ?? {};
   const who = nameOf(peer, t);
   const muted = call === null ? null : (control.muted ?? call.muted);
-  const ended = line.lastEnded;
+  const last = line.lastCall;
 
   const [calm, setCalm] = useState("");
   const [urgent, setUrgent] = useState("");
@@ -48,10 +48,13 @@ export function Announcer() {
   }, [status, who, t]);
 
   useEffect(() => {
-    if (ended !== null) {
-      setCalm(t("announce.ended", { outcome: outcomeText(ended.outcome, t) }));
+    if (last === null) return;
+    if (last.state === "ended") {
+      setCalm(t("announce.ended", { outcome: outcomeText(last.outcome, t) }));
+    } else {
+      setCalm(t("call.taken", { agent: last.agent?.name ?? "" }));
     }
-  }, [ended, t]);
+  }, [last, t]);
 
   useEffect(() => {
     if (muted !== null && wasMuted.current !== null && muted !== wasMuted.current) {

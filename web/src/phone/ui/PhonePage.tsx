@@ -6,10 +6,10 @@ import { offers, ownCall } from "../calls";
 import { useLine } from "../context";
 import { ActiveCall } from "./ActiveCall";
 import { Dialer } from "./Dialer";
-import { EndedCall } from "./EndedCall";
 import { FailurePanel } from "./FailurePanel";
 import { History } from "./History";
 import { IncomingCall } from "./IncomingCall";
+import { LastCall } from "./LastCall";
 import { Readiness } from "./Readiness";
 import { Team } from "./Team";
 
@@ -30,7 +30,7 @@ export function PhonePage() {
             {waiting[0] !== undefined && (
               <IncomingCall call={waiting[0]} others={waiting.length - 1} />
             )}
-            {subject === null && line.lastEnded !== null && <EndedCall call={line.lastEnded} />}
+            {subject === null && line.lastCall !== null && <LastCall call={line.lastCall} />}
             {own === null && <Readiness />}
             {subject === null && <Dialer />}
           </Stack>

@@ -1,0 +1,1 @@
+"""The whole gateway in one process, put together as `serve` does it."""

@@ -1,0 +1,1 @@
+"""People at browsers: the built app in Chromium, the real gateway, real audio."""

@@ -146,6 +146,7 @@ def deps_of(
         inbox=foundation.inbox,
         minutes_now=runtime.quota.picture,
         quota_books=foundation.quota_books,
+        wishes=foundation.wishes,
         split_delivery=split_delivery,
         wake_inbox=runtime.wake_inbox,
         webhook_secrets=WebhookSecrets(app_secrets=[APP_SECRET], verify_token=VERIFY_TOKEN),

@@ -18,6 +18,7 @@ from gateway.app_later import RuntimeLater
 from gateway.app_link import open_shared
 from gateway.app_media import open_media
 from gateway.app_metrics import GatewayMetrics, Parts
+from gateway.app_official import open_official
 from gateway.app_whatsapp import open_whatsapp, webhook_secrets
 from gateway.core.call.call import CallTiming
 from gateway.core.errors import BadInput, MediaAway
@@ -32,7 +33,13 @@ from gateway.runtime.call_runtime import CallRuntime
 from gateway.runtime.call_trace import TraceBook
 from gateway.runtime.tasks import Tasks
 from gateway.runtime.upkeep import Upkeep
-from gateway.runtime.world import NodeLife, RuntimeLimits, RuntimeSettings, World
+from gateway.runtime.world import (
+    JobBounds,
+    NodeLife,
+    RuntimeLimits,
+    RuntimeSettings,
+    World,
+)
 from gateway.settings import Settings
 
 WEB_ROOT = Path(__file__).parent.parent / "web" / "dist"
@@ -106,12 +113,13 @@ async def _open(stack: AsyncExitStack, settings: Settings) -> _Opened:
         whatsapp=await open_whatsapp(stack, settings, clock, on_request),
         clock=clock,
         new_id=random_id,
+        official=await open_official(stack, settings, stores, clock),
     )
     runtime = await stack.enter_async_context(
         CallRuntime(
             world,
             life,
-            RuntimeSettings(_timing(settings), limits, keeper_bounds(settings)),
+            _runtime_settings(settings, limits),
             trace,
         )
     )
@@ -121,6 +129,11 @@ async def _open(stack: AsyncExitStack, settings: Settings) -> _Opened:
     )
     _keep_up(stack, settings, stores, clock)
     return _Opened(stores, world, runtime, metrics, _checks(stores, media, shared.link))
+
+
+def _runtime_settings(settings: Settings, limits: RuntimeLimits) -> RuntimeSettings:
+    jobs = JobBounds(at_once_max=settings.official_fetches_max)
+    return RuntimeSettings(_timing(settings), limits, keeper_bounds(settings), jobs)
 
 
 def _assembler(settings: Settings) -> CaptureAssembly:
@@ -203,6 +216,7 @@ def _deps(settings: Settings, opened: _Opened, metrics: HttpMetrics) -> PublicDe
         inbox=stores.inbox,
         minutes_now=opened.runtime.quota.picture,
         quota_books=stores.quota_books,
+        wishes=stores.wishes,
         split_delivery=split_delivery,
         wake_inbox=opened.runtime.wake_inbox,
         webhook_secrets=webhook_secrets(settings),

@@ -12,10 +12,12 @@ from gateway.adapters.secrets_key_ring import KeyRing
 from gateway.adapters.sql_accounts import SqlAccounts
 from gateway.adapters.sql_audit import SqlAudit
 from gateway.adapters.sql_calls import SqlCalls
+from gateway.adapters.sql_cases import SqlCases
 from gateway.adapters.sql_directory import SqlDirectory
 from gateway.adapters.sql_engine import Database, DatabaseBounds
 from gateway.adapters.sql_inbox import SqlInbox, SqlTombstones
 from gateway.adapters.sql_inbox_archive import SqlInboxArchive
+from gateway.adapters.sql_jobs import SqlJobs
 from gateway.adapters.sql_login_limit import LoginBounds, SqlLoginLimit
 from gateway.adapters.sql_nodes import SqlNodes
 from gateway.adapters.sql_passwords import HashCost, PasswordHashing, SqlPasswords
@@ -25,6 +27,8 @@ from gateway.adapters.sql_quota_contracts import SqlContracts
 from gateway.adapters.sql_quota_minutes import SqlMinutes
 from gateway.adapters.sql_recordings import SqlRecordings
 from gateway.adapters.sql_sessions import SessionBounds, SqlSessions
+from gateway.adapters.sql_transcripts import SqlTranscripts
+from gateway.adapters.sql_wishes import SqlWishes
 from gateway.adapters.system_ids import random_id
 from gateway.core.ids import NodeId
 from gateway.core.quota.lease import LeaseTerms
@@ -44,10 +48,12 @@ class Foundation:
     accounts: SqlAccounts
     audit: SqlAudit
     calls: SqlCalls
+    cases: SqlCases
     contracts: SqlContracts
     directory: SqlDirectory
     inbox: SqlInbox
     inbox_archive: SqlInboxArchive
+    jobs: SqlJobs
     login_limit: SqlLoginLimit
     minutes: SqlMinutes
     nodes: SqlNodes
@@ -58,6 +64,8 @@ class Foundation:
     recordings: SqlRecordings
     sessions: SqlSessions
     tombstones: SqlTombstones
+    transcripts: SqlTranscripts
+    wishes: SqlWishes
 
     async def migrate(self) -> str:
         """Bring the schema up to date and return its revision."""
@@ -183,4 +191,8 @@ def _stores(
             ),
         ),
         tombstones=SqlTombstones(database, clock.wall),
+        transcripts=SqlTranscripts(database),
+        wishes=SqlWishes(database),
+        cases=SqlCases(database),
+        jobs=SqlJobs(database, random_id),
     )

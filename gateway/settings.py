@@ -194,6 +194,13 @@ class Settings(BaseSettings):
     quota_hold_age_max_s: PositiveFloat = 900.0
     """A hold that no call came back for is released after so long."""
 
+    official_fetches_max: PositiveInt = 4
+    """Recordings and transcripts of Meta's that are fetched at the same time."""
+    official_file_bytes_max: PositiveInt = 256 * 1024 * KIB
+    """Largest file that is fetched from Meta."""
+    official_fetch_max_s: PositiveFloat = 600.0
+    """How long fetching one of them may take."""
+
     session_idle_max_s: PositiveFloat = 30 * 60.0
     """A browser unused for so long is signed out, never in mid-call."""
     session_age_max_s: PositiveFloat = 12 * 3600.0

@@ -90,14 +90,14 @@ def assemble(captures: list[Path], out: Path, *, peaks: Path | None = None) -> A
     capture_id = contents[0].header.capture_id
     peaks_bytes = None
     try:
-        with _replacing(out) as (file, temporary):
+        with replacing(out) as (file, temporary):
             sink = DigestingSink(file)
             write_stereo(sink, left, right, samples, serial_seed=capture_id)
             file.flush()
             os.fsync(file.fileno())
             if peaks is not None:
                 agent, customer, _ = read_peaks(temporary)
-                with _replacing(peaks) as (peaks_file, _):
+                with replacing(peaks) as (peaks_file, _):
                     peaks_bytes = peaks_file.write(encode_peaks(agent, customer))
                     peaks_file.flush()
                     os.fsync(peaks_file.fileno())
@@ -192,7 +192,7 @@ def _sides(
 
 
 @contextmanager
-def _replacing(path: Path) -> Iterator[tuple[IO[bytes], Path]]:
+def replacing(path: Path) -> Iterator[tuple[IO[bytes], Path]]:
     """Write a file that takes its name only when the context ends well."""
     temporary = path.with_name(path.name + TEMPORARY_SUFFIX)
     try:

@@ -2,7 +2,7 @@
 
 import re
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -45,6 +45,7 @@ class Timings(_Strict):
     status_webhook_s: _Seconds = 0.1
     terminate_webhook_s: _Seconds = 0.2
     media_failure_webhook_s: _Seconds = 2.0
+    recording_webhook_s: _Seconds = 2.0
     uic_answer_timeout_s: _Seconds = 40.0
     bic_ring_timeout_s: _Seconds = 60.0
     media_timeout_s: _Seconds = 20.0
@@ -79,6 +80,18 @@ class Limits(_Strict):
     media_kept_s: float = Field(default=604_800.0, gt=0)
 
 
+class Recorder(_Strict):
+    """How calls are announced and recorded."""
+
+    channels: Literal[1, 2] = Field(default=2, description="2: business left, user right")
+    announcement_after_s: _Seconds = Field(default=0.3, description="after pick-up")
+    announcement_s_max: float | None = Field(
+        default=None, gt=0, description="cuts the announcement short, for quick tests"
+    )
+    begins_after_s: _Seconds = Field(default=0.1, description="after the announcement")
+    seconds_max: float = Field(default=600.0, gt=0, le=7200)
+
+
 class SandboxConfig(_Strict):
     """Settings of one sandbox; every field has a default that works on one machine."""
 
@@ -98,6 +111,7 @@ class SandboxConfig(_Strict):
     sdp_shape: SdpShape = SdpShape.LIVE
     timings: Timings = Field(default_factory=Timings)
     limits: Limits = Field(default_factory=Limits)
+    recorder: Recorder = Field(default_factory=Recorder)
 
 
 class UserSpec(_Strict):

@@ -13,7 +13,7 @@ FAULTS_MAX = 200
 
 
 class FaultKind(StrEnum):
-    """Graph faults hit a request, webhook faults a delivery."""
+    """Graph faults hit a request, webhook faults a delivery, recording faults a file."""
 
     GRAPH_SERVER_ERROR = "graph_server_error"
     GRAPH_HTML = "graph_html"
@@ -22,11 +22,21 @@ class FaultKind(StrEnum):
     GRAPH_TIME_OUT = "graph_time_out"
     GRAPH_RESET = "graph_reset"
     GRAPH_SLOW_BODY = "graph_slow_body"
+    GRAPH_NOT_FOUND = "graph_not_found"
+    GRAPH_TRUNCATED = "graph_truncated"
+    GRAPH_ENDLESS = "graph_endless"
+    GRAPH_REDIRECT = "graph_redirect"
     WEBHOOK_DUPLICATE = "webhook_duplicate"
     WEBHOOK_DELAY = "webhook_delay"
     WEBHOOK_REORDER = "webhook_reorder"
     WEBHOOK_DROP = "webhook_drop"
     WEBHOOK_BATCH = "webhook_batch"
+    RECORDING_CUT_SHORT = "recording_cut_short"
+    RECORDING_FILE_MISSING = "recording_file_missing"
+    RECORDING_FILE_WRONG_DIGEST = "recording_file_wrong_digest"
+    RECORDING_FILE_WRONG_TYPE = "recording_file_wrong_type"
+    RECORDING_FILE_EMPTY = "recording_file_empty"
+    RECORDING_FILE_FOREIGN_HOST = "recording_file_foreign_host"
 
 
 class FaultSpec(BaseModel):
@@ -35,9 +45,10 @@ class FaultSpec(BaseModel):
     `match` is a shell pattern over the name of what is hit: for the Graph API `calls.connect`
     and so on for each action, `messages`, `call_permissions`, `settings`, `media`, `download`;
     for webhooks `calls.connect`, `calls.terminate`, `statuses.RINGING`,
-    `messages.call_permission_reply` and the like.
+    `messages.call_permission_reply` and the like; for recordings `recording`, `transcript`.
     With `after_effect` a Graph request is carried out first and only its answer fails.
-    `seconds` is how long a time-out hangs, a slow body takes, or a webhook is held back.
+    `seconds` is how long a time-out hangs, a slow body takes, or a webhook is held back, and
+    how much of the end a recording lacks. `to` is where a redirect or a foreign URL leads.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -49,6 +60,7 @@ class FaultSpec(BaseModel):
     after_effect: bool = False
     seconds: float = Field(default=5.0, ge=0, le=600)
     retry_after_s: int = Field(default=2, ge=0, le=86_400)
+    to: str = Field(default="http://169.254.169.254/latest/", max_length=500)
 
 
 @dataclass(slots=True)

@@ -107,6 +107,10 @@ class GraphGate:
         """Answer with the fault instead of the truth."""
         if fault.kind is FaultKind.GRAPH_HTML:
             return web.Response(status=502, text=_HTML, content_type="text/html")
+        if fault.kind is FaultKind.GRAPH_NOT_FOUND:
+            return web.Response(status=404)
+        if fault.kind is FaultKind.GRAPH_REDIRECT:
+            return web.Response(status=302, headers={"Location": fault.to})
         error = _ordered_error(fault)
         if error is not None:
             status, body, headers = _refusal(error)

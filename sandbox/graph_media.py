@@ -1,16 +1,21 @@
 """The Media API: where a file is, the file itself, and its deletion."""
 
 import asyncio
+from typing import NoReturn
 
 from aiohttp import web
 
 from sandbox.errors import GraphError
 from sandbox.faults import FaultKind
 from sandbox.graph_gate import VERSION_PATHS, GraphGate, Json
-from sandbox.media_store import MediaStore
+from sandbox.media_store import MediaFile, MediaStore
 
 DOWNLOAD_PATH = "/whatsapp_business/attachments/"
 _PARTS = 20
+_POURED_BYTES = 64 * 1024
+_OF_THE_BODY = frozenset(
+    {FaultKind.GRAPH_SLOW_BODY, FaultKind.GRAPH_TRUNCATED, FaultKind.GRAPH_ENDLESS}
+)
 
 
 class GraphMedia:
@@ -59,7 +64,7 @@ class GraphMedia:
 
     async def _download(self, request: web.Request) -> web.StreamResponse:
         fault = self._gate.faults.take("graph", "download")
-        if fault is not None and fault.kind is not FaultKind.GRAPH_SLOW_BODY:
+        if fault is not None and fault.kind not in _OF_THE_BODY:
             return await self._gate.fail(request, fault)
         try:
             self._gate.check_token(request)
@@ -68,17 +73,41 @@ class GraphMedia:
         stored = self._store.follow(request.query.get("mid", ""))
         if stored is None:
             return web.Response(status=404)
-        if fault is None:
-            return web.Response(body=stored.content, content_type=_plain(stored.mime_type))
-        response = web.StreamResponse(headers={"Content-Type": stored.mime_type})
-        response.content_length = len(stored.content)
-        await response.prepare(request)
-        part = max(1, len(stored.content) // _PARTS)
-        for at in range(0, len(stored.content), part):
-            await asyncio.sleep(fault.seconds / _PARTS)
-            await response.write(stored.content[at : at + part])
-        await response.write_eof()
-        return response
+        content, mime_type = stored.content, _plain(stored.mime_type)
+        match None if fault is None else fault.kind:
+            case FaultKind.GRAPH_TRUNCATED:
+                content = content[: len(content) // 2]
+            case FaultKind.GRAPH_ENDLESS:
+                await _pour(request)
+            case FaultKind.GRAPH_SLOW_BODY:
+                assert fault is not None
+                return await _trickle(request, stored, fault.seconds)
+            case _:
+                pass
+        return web.Response(body=content, content_type=mime_type)
+
+
+async def _trickle(
+    request: web.Request, stored: MediaFile, seconds: float
+) -> web.StreamResponse:
+    """Send a file little by little."""
+    response = web.StreamResponse(headers={"Content-Type": stored.mime_type})
+    response.content_length = len(stored.content)
+    await response.prepare(request)
+    part = max(1, len(stored.content) // _PARTS)
+    for at in range(0, len(stored.content), part):
+        await asyncio.sleep(seconds / _PARTS)
+        await response.write(stored.content[at : at + part])
+    await response.write_eof()
+    return response
+
+
+async def _pour(request: web.Request) -> NoReturn:
+    """Send bytes without end, as long as somebody takes them."""
+    response = web.StreamResponse(headers={"Content-Type": "audio/ogg"})
+    await response.prepare(request)
+    while True:
+        await response.write(bytes(_POURED_BYTES))
 
 
 def _plain(mime_type: str) -> str:

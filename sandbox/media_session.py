@@ -10,8 +10,11 @@ from sandbox.call_record import CallRecord, MediaFault
 from sandbox.dtls import Certificate, DtlsRole
 from sandbox.hearing import Hearing
 from sandbox.opus import BadOpus, OpusDecoder, Pcm
+from sandbox.overlay import Overlay
+from sandbox.recorder import CallRecorder
 from sandbox.rtp import (
     BadRtp,
+    RtpPacket,
     Sent,
     encode_report,
     ntp_middle,
@@ -53,6 +56,8 @@ class MediaSession:
         self.last_rtcp_at: float | None = None
         self.round_trip_ms: float | None = None
         self.listeners: list[Callable[[Pcm], None]] = []
+        self.overlay: Overlay | None = None
+        self.recorder: CallRecorder | None = None
         self._record = record
         self._remote: BusinessSdp | None = None
         self._decoder = OpusDecoder()
@@ -117,11 +122,18 @@ class MediaSession:
             return
         if self.hearing.first_at_ms is None:
             self._record.note("rtp.first_heard")
+        self._hear(rtp)
+
+    def _hear(self, rtp: RtpPacket) -> None:
         try:
             pcm = self._decoder.decode(rtp.payload)
         except BadOpus as error:
             self._record.fault(MediaFault.UNDECODABLE, str(error))
             return
+        if self.recorder is not None:
+            self.recorder.from_business(pcm, rtp.timestamp)
+        if self.overlay is not None:
+            pcm = self.overlay.into_heard(pcm)
         self.hearing.place(pcm, rtp.timestamp, self._record.now_ms())
         if self._sound is not None:
             self._sound.hear(pcm)
@@ -156,9 +168,16 @@ class MediaSession:
             opus_type=self._remote.opus_type,
             events_type=events if events is not None else _DEFAULT_EVENTS_TYPE,
             send=self.transport.send_rtp,
+            on_frame=self._said,
         )
         self._record.note("rtp.first_sent")
         self._tasks.append(asyncio.create_task(self.sender.run()))
+
+    def _said(self, pcm: Pcm, timestamp: int) -> Pcm:
+        """Return what goes to the business in place of the user's next frame."""
+        if self.recorder is not None:
+            self.recorder.from_user(pcm, timestamp)
+        return pcm if self.overlay is None else self.overlay.into_sent(pcm)
 
     async def _send_reports(self) -> None:
         while True:

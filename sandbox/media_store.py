@@ -4,7 +4,7 @@ import base64
 import hashlib
 import secrets
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from sandbox.config import Limits
 
@@ -17,11 +17,18 @@ class MediaFile:
     content: bytes
     mime_type: str
     stored_at: float
+    false_sha256: str | None = None
 
     @property
     def sha256(self) -> str:
-        """The digest of the content."""
+        """The digest of the content, or what is told in its place."""
+        if self.false_sha256 is not None:
+            return self.false_sha256
         return base64.b64encode(hashlib.sha256(self.content).digest()).decode()
+
+    def told_as(self, sha256: str) -> "MediaFile":
+        """Return it with a digest that is not its own."""
+        return replace(self, false_sha256=sha256)
 
 
 @dataclass(slots=True)

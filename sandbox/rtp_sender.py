@@ -35,7 +35,8 @@ class RtpSender:
     """Paces the frames of a voice on the monotonic clock.
 
     A frame is encoded right after its predecessor was sent, so that encoding never delays a
-    packet. `send` takes the encoded RTP packet.
+    packet. `send` takes the encoded RTP packet; `on_frame` gets each frame before it is encoded
+    and its time stamp, and returns what is sent in its place.
     """
 
     def __init__(
@@ -46,6 +47,7 @@ class RtpSender:
         opus_type: int,
         events_type: int,
         send: Callable[[bytes], None],
+        on_frame: Callable[[Pcm, int], Pcm] = lambda pcm, _: pcm,
     ) -> None:
         self.is_muted = False
         self.packets = 0
@@ -56,6 +58,7 @@ class RtpSender:
         self._opus_type = opus_type
         self._events_type = events_type
         self._send = send
+        self._on_frame = on_frame
         self._sequence = secrets.randbits(15)
         self._encoder = OpusEncoder()
         self._keys: deque[str] = deque(maxlen=_KEYS_WAITING_MAX)
@@ -94,6 +97,7 @@ class RtpSender:
         if not self._event and self._keys and not self._pause_packets:
             self._start_event(self._keys.popleft())
         pcm = SILENCE if self.is_muted else self._sound.next_frame()
+        pcm = self._on_frame(pcm, self.timestamp)
         if self._event:
             payload, marker = self._event.popleft()
             if not self._event:

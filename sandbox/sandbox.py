@@ -11,6 +11,7 @@ from sandbox.exchange import Exchange
 from sandbox.graph_api import GraphApi
 from sandbox.graph_gate import GraphGate
 from sandbox.graph_media import GraphMedia
+from sandbox.official import OfficialRecordings
 from sandbox.phone import PhonePage
 
 _SHUTDOWN_S = 1.0
@@ -28,6 +29,7 @@ class Sandbox:
         self.exchange = Exchange(self.config)
         self._gate = GraphGate(self.config, self.exchange.faults)
         self._media = GraphMedia(self.exchange.media, self._gate)
+        self._official = OfficialRecordings(self.exchange, self._media.link)
         self._phone = PhonePage(self.exchange)
         self._runner: web.AppRunner | None = None
         self._port = 0
@@ -54,6 +56,7 @@ class Sandbox:
         trace: TracebackType | None,
     ) -> None:
         await self._phone.close()
+        await self._official.close()
         await self.exchange.close()
         if self._runner is not None:
             await self._runner.cleanup()

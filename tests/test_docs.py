@@ -42,7 +42,9 @@ def is_command(words: list[str]) -> bool:
 
 def test_commands_that_a_page_names_exist(page: str) -> None:
     named = [
-        match[0] for line in code(page) if (match := re.match(r"callgate( [a-z][a-z-]*)+", line))
+        match[0]
+        for line in code(page)
+        if (match := re.match(r"callgate( [a-z][a-z-]*)+", line))
     ]
     unknown = [line for line in named if not is_command(line.split()[1:])]
     assert not unknown

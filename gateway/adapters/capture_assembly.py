@@ -63,7 +63,7 @@ class CaptureAssembly(Assembler):
             await asyncio.to_thread(out.parent.mkdir, parents=True, exist_ok=True, mode=0o700)
         except OSError as error:
             return NotAssembled("io_error", error.strerror or "the folder cannot be made")
-        said = await _run(
+        said = await run_module(
             ("media.assemble", "--out", str(out), "--peaks", str(peaks), *map(str, files)),
             self._places.assemble_max_s,
         )
@@ -96,7 +96,7 @@ class CaptureAssembly(Assembler):
         folder = self._places.captures
         if not await asyncio.to_thread(folder.is_dir):
             return True
-        said = await _run(("media.recover", str(folder)), self._places.recover_max_s)
+        said = await run_module(("media.recover", str(folder)), self._places.recover_max_s)
         for each in said:
             if each.get("outcome") in {"recovered", "refused", _UNJUDGED}:
                 _log.warning(
@@ -132,7 +132,9 @@ class CaptureAssembly(Assembler):
         return sorted(self._places.captures.glob(f"*{SUFFIX}"))
 
 
-async def _run(arguments: tuple[str, ...], max_s: float) -> list[dict[str, Any]]:
+async def run_module(
+    arguments: tuple[str, ...], max_s: float, *, pass_fds: tuple[int, ...] = ()
+) -> list[dict[str, Any]]:
     """Run `python -m …` and return what it says; nothing if it fails or takes too long."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
@@ -143,6 +145,7 @@ async def _run(arguments: tuple[str, ...], max_s: float) -> list[dict[str, Any]]
         stderr=asyncio.subprocess.DEVNULL,
         env={**os.environ, "PYTHONPATH": import_path()},
         limit=OUTPUT_BYTES_MAX,
+        pass_fds=pass_fds,
     )
     try:
         async with asyncio.timeout(max_s):

@@ -13,6 +13,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from typing_extensions import override
 
 from gateway.adapters.sql_engine import Database, rows_changed
+from gateway.adapters.sql_quota_charges import (
+    correct_in,
+    release_hold_in,
+    save_in,
+    settle_in,
+)
 from gateway.adapters.sql_quota_leases import (
     budget_of,
     charge_of,
@@ -28,18 +34,17 @@ from gateway.adapters.sql_quota_leases import (
 )
 from gateway.adapters.sql_quota_rows import (
     LockedAccount,
-    add_entry,
     change_balance,
     lock_account,
     locked_of,
 )
-from gateway.adapters.sql_quota_schema import balances, budgets, charges, holds, ledger_entries
+from gateway.adapters.sql_quota_schema import balances, budgets, charges, holds
 from gateway.core.errors import NotFound, Refused
 from gateway.core.ids import AccountId, CallId
 from gateway.core.quota import charge as charging
 from gateway.core.quota import lease
 from gateway.core.quota.balance import Balance
-from gateway.core.quota.charge import Charge, Charged, Recorded, Stamp
+from gateway.core.quota.charge import Charge, Recorded, Stamp
 from gateway.core.quota.lease import Answer, Ask, Budget, BudgetId, LeaseTerms, WorkerId
 from gateway.core.quota.ledger import EntryKind
 from gateway.core.quota.live import AccountMinutes
@@ -92,7 +97,7 @@ class SqlMinutes(Minutes):
         if account_id is None:
             return
         async with self._locked(account_id) as (connection, locked):
-            await _release_hold(connection, locked, call_id)
+            await release_hold_in(connection, locked, call_id)
 
     @override
     async def release_holds_before(self, taken_before: float) -> Sequence[AccountId]:
@@ -231,20 +236,9 @@ class SqlMinutes(Minutes):
     ) -> ChargedCall:
         account_id = await self._account_of(call_id)
         async with self._locked(account_id, now=stamp.at) as (connection, locked):
-            charge = await find_charge(connection, call_id, account_id)
-            assert charge is not None, "charges are never deleted"
-            done_before = select(ledger_entries.c.position).where(
-                ledger_entries.c.account_id == account_id,
-                ledger_entries.c.key == charging.correction_key(call_id, key),
+            return await correct_in(
+                connection, locked, call_id, target_ms=target_ms, key=key, stamp=stamp
             )
-            if (await connection.execute(done_before)).first() is not None:
-                return ChargedCall(charge, 0, is_repeat=True)
-            corrected = charging.correct(
-                locked.balance, charge, target_ms=target_ms, key=key, stamp=stamp
-            )
-            await _save(connection, locked, charge, None, corrected, stamp.at)
-            is_repeat = corrected.entry is None
-            return ChargedCall(corrected.charge, corrected.uncovered_ms, is_repeat)
 
     @override
     async def return_minutes(
@@ -254,7 +248,7 @@ class SqlMinutes(Minutes):
             known = await find_charge(connection, call_id, account_id)
             charge = known or Charge(call_id, account_id)
             returned = charging.give_back(locked.balance, charge, kind=kind, stamp=stamp)
-            await _save(connection, locked, known, None, returned, stamp.at)
+            await save_in(connection, locked, known, None, returned, stamp.at)
             return ChargedCall(returned.charge, 0, charge.is_returned)
 
     @override
@@ -301,36 +295,6 @@ class SqlMinutes(Minutes):
         return AccountId(account_id)
 
 
-async def settle_in(
-    connection: AsyncConnection,
-    locked: LockedAccount,
-    call_id: CallId,
-    recorded: Recorded,
-    stamp: Stamp,
-) -> ChargedCall:
-    """Charge a call within a transaction that holds the account's lock."""
-    known = await find_charge(connection, call_id, locked.account_id)
-    charge = known or Charge(call_id, locked.account_id)
-    unheld = locked
-    if not charge.is_settled:
-        unheld = await _release_hold(connection, locked, call_id)
-    budget = (
-        None if charge.budget_id is None else await find_budget(connection, charge.budget_id)
-    )
-    settled = charging.settle(
-        unheld.balance,
-        charge,
-        budget,
-        recorded=recorded,
-        drawing=0
-        if budget is None
-        else await drawing(connection, budget.budget_id, besides=call_id),
-        stamp=stamp,
-    )
-    await _save(connection, unheld, known, budget, settled, stamp.at)
-    return ChargedCall(settled.charge, settled.uncovered_ms, charge.is_settled)
-
-
 async def minutes_of(connection: AsyncConnection, locked: LockedAccount) -> AccountMinutes:
     """Read an account's budgets beside its balance, which the caller has locked."""
     query = select(budgets).where(budgets.c.account_id == locked.account_id, is_unfinished)
@@ -370,30 +334,3 @@ async def _budget_in_use(
     if budget.worker_id != worker_id:
         raise Refused("other_worker", "this call is captured by another worker")
     return budget
-
-
-async def _release_hold(
-    connection: AsyncConnection, locked: LockedAccount, call_id: CallId
-) -> LockedAccount:
-    held = select(holds.c.amount_ms).where(holds.c.call_id == call_id)
-    amount = (await connection.execute(held)).scalar_one_or_none()
-    if amount is None:
-        return locked
-    await connection.execute(delete(holds).where(holds.c.call_id == call_id))
-    return await change_balance(connection, locked, locked.balance.moved(reserved_ms=-amount))
-
-
-async def _save(
-    connection: AsyncConnection,
-    locked: LockedAccount,
-    known: Charge | None,
-    budget: Budget | None,
-    charged: Charged,
-    at: float,
-) -> None:
-    await change_balance(connection, locked, charged.balance)
-    if budget is not None and charged.budget is not None:
-        await save_budget(connection, budget, charged.budget)
-    await save_charge(connection, known, charged.charge, at=at)
-    if charged.entry is not None:
-        await add_entry(connection, locked.account_id, charged.entry)

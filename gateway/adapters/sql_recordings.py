@@ -7,7 +7,7 @@ from sqlalchemy import Row, insert, select, update
 from typing_extensions import override
 
 from gateway.adapters.sql_engine import Database
-from gateway.adapters.sql_quota_minutes import settle_in
+from gateway.adapters.sql_quota_charges import settle_in
 from gateway.adapters.sql_quota_rows import lock_account
 from gateway.adapters.sql_recording_schema import capture_workers, recordings
 from gateway.core.ids import CallId, NodeId

@@ -20,6 +20,7 @@ from gateway.adapters.whatsapp_graph import (
 )
 from gateway.core.errors import MetaFault, WhatsAppRefused, WhatsAppUnclear
 from gateway.core.ids import CallId, Wacid
+from gateway.core.recording.wish import NOTHING_ASKED, Asked
 from gateway.core.whatsapp import Peer
 from gateway.ports import Json
 from gateway.ports.accounts import Number
@@ -68,7 +69,15 @@ class WhatsAppCalls(WhatsAppApi):
         """See the port."""
         return self._graph.clock_offset_s()
 
-    async def connect(self, number: Number, *, call_id: CallId, to: Peer, offer: str) -> Wacid:
+    async def connect(
+        self,
+        number: Number,
+        *,
+        call_id: CallId,
+        to: Peer,
+        offer: str,
+        asked: Asked = NOTHING_ASKED,
+    ) -> Wacid:
         """See the port. Sent at most once; refused at once while Graph does not answer."""
         wait_s = self._breaker.wait_s(number.phone_number_id, self._clock.monotonic())
         if wait_s > 0:
@@ -81,6 +90,7 @@ class WhatsAppCalls(WhatsAppApi):
         body["action"] = "connect"
         body["session"] = {"sdp_type": "offer", "sdp": offer}
         body["biz_opaque_callback_data"] = call_id
+        body.update(_asked_of_meta(asked))
         outcome = await self._exchange(number, call_id, body, attempt=1)
         if isinstance(outcome, Taken):
             return _wacid(outcome)
@@ -94,11 +104,18 @@ class WhatsAppCalls(WhatsAppApi):
         await self._answer(number, call_id, body)
 
     async def accept(
-        self, number: Number, *, call_id: CallId, wacid: Wacid, answer: str
+        self,
+        number: Number,
+        *,
+        call_id: CallId,
+        wacid: Wacid,
+        answer: str,
+        asked: Asked = NOTHING_ASKED,
     ) -> None:
         """See the port."""
         body = _answer_body("accept", wacid, answer)
         body["biz_opaque_callback_data"] = call_id
+        body.update(_asked_of_meta(asked))
         await self._answer(number, call_id, body)
 
     async def reject(self, number: Number, *, call_id: CallId, wacid: Wacid) -> None:
@@ -168,6 +185,20 @@ class WhatsAppCalls(WhatsAppApi):
         else:
             self._breaker.unanswered(number.phone_number_id, self._clock.monotonic())
         return outcome
+
+
+def _asked_of_meta(asked: Asked) -> dict[str, Json]:
+    """Write what shall be announced; what is left out is not recorded."""
+    wanted = {"recording": asked.recording, "transcription": asked.transcription}
+    return {
+        name: {
+            "status": "ENABLED",
+            "purpose": announcement.purpose,
+            "announcement_language": announcement.language,
+        }
+        for name, announcement in wanted.items()
+        if announcement is not None
+    }
 
 
 def _answer_body(action: str, wacid: Wacid, answer: str) -> dict[str, Json]:

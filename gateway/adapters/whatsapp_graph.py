@@ -158,7 +158,7 @@ class GraphClient:
                 self._learn_clock(response.headers.get("Date"), asked_at)
                 facts["status"] = response.status
                 facts["fbtrace_id"] = response.headers.get("x-fb-trace-id", "")[:128]
-                answer = await _read_capped(response)
+                answer = await read_capped(response)
                 return _judge(response, answer)
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError):
             return Unsent("no connection to Graph")
@@ -175,7 +175,7 @@ class GraphClient:
             self._offsets.append(told + 0.5 - middle)
 
 
-async def _read_capped(response: aiohttp.ClientResponse) -> bytes | None:
+async def read_capped(response: aiohttp.ClientResponse) -> bytes | None:
     """Return the body, or None if it is longer than any answer of Graph should be."""
     chunks = bytearray()
     async for chunk in response.content.iter_any():
@@ -187,7 +187,7 @@ async def _read_capped(response: aiohttp.ClientResponse) -> bytes | None:
 
 def _judge(response: aiohttp.ClientResponse, answer: bytes | None) -> Exchange:
     """Tell yes, no and unknown apart."""
-    retry_after_s = _retry_after(response.headers)
+    retry_after_s = retry_after(response.headers)
     if answer is None:
         return Unclear("the answer of Graph is too long", retry_after_s)
     refusal = read_refusal(answer, http_status=response.status)
@@ -206,7 +206,7 @@ def _judge(response: aiohttp.ClientResponse, answer: bytes | None) -> Exchange:
     return Taken(body)
 
 
-def _retry_after(headers: Mapping[str, str]) -> float | None:
+def retry_after(headers: Mapping[str, str]) -> float | None:
     """Seconds of `Retry-After` (RFC 9110 section 10.2.3); a date counts from `Date`."""
     value = headers.get("Retry-After", "").strip()
     if value.isascii() and value.isdigit():

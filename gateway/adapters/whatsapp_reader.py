@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from gateway.adapters.whatsapp_webhook_models import (
+    Available,
     Connect,
     Contact,
     Fault,
@@ -21,6 +22,8 @@ from gateway.core.ids import CallId, PhoneNumberId, Wacid
 from gateway.core.whatsapp import (
     BusinessConnect,
     CallStatus,
+    FileAvailable,
+    FileKind,
     Peer,
     StatusChanged,
     Terminated,
@@ -31,11 +34,17 @@ from gateway.ports.webhooks import InboxItem
 
 _CALL_ID = re.compile(r"[0-9a-z]{26}")
 _PHONE = re.compile(r"\+?([0-9]{4,20})")
+_FILES = {
+    "call_recording_available": FileKind.RECORDING,
+    "call_transcription_available": FileKind.TRANSCRIPT,
+    # Seen in the wild for the same.
+    "call_transcript_available": FileKind.TRANSCRIPT,
+}
 
 
 def read_webhook(item: InboxItem) -> WhatsAppEvent | None:
     """See the port."""
-    if item.kind not in {"connect", "terminate", "status"}:
+    if item.kind not in {"connect", "terminate", "status", *_FILES}:
         return None
     if item.phone_number_id is None or item.wacid is None:
         raise BadInput("the event names no business number or no call")
@@ -45,6 +54,9 @@ def read_webhook(item: InboxItem) -> WhatsAppEvent | None:
         if item.kind == "connect":
             call = Connect.model_validate(with_session(inner))
             return _connected(item.phone_number_id, item.wacid, call, contacts)
+        if item.kind in _FILES:
+            told = Available.model_validate(inner)
+            return _available(item.phone_number_id, item.wacid, told, _FILES[item.kind])
         if item.kind == "status":
             status = Status.model_validate(inner)
             return _status_changed(item.phone_number_id, item.wacid, status, contacts)
@@ -127,6 +139,28 @@ def _terminated(number: PhoneNumberId, wacid: Wacid, over: Terminate) -> Termina
             for f in over.errors
         ),
         call_id=_call_id(over.biz_opaque_callback_data),
+    )
+
+
+def _available(
+    number: PhoneNumberId, wacid: Wacid, told: Available, kind: FileKind
+) -> FileAvailable:
+    recording, transcript = told.call_recording, told.call_transcript
+    if kind is FileKind.RECORDING:
+        file = None if recording is None else recording.audio
+    else:
+        file = None if transcript is None else transcript.document
+    if file is None:
+        raise BadInput("the event names no file")
+    return FileAvailable(
+        phone_number_id=number,
+        wacid=wacid,
+        at=float(told.timestamp),
+        kind=kind,
+        media_id=file.id,
+        sha256=file.sha256,
+        mime_type=file.mime_type,
+        url=file.url,
     )
 
 

@@ -26,6 +26,7 @@ NEWS = frozenset(
         "status",
         "call_recording_available",
         "call_transcription_available",
+        "call_transcript_available",
     }
 )
 """Kinds that somebody works on; all others are only kept."""

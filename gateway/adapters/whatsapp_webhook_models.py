@@ -135,6 +135,36 @@ class Terminate(Part):
     biz_opaque_callback_data: Text = None
 
 
+class StoredFile(Part):
+    """A file that Meta keeps for us."""
+
+    id: str = Field(pattern=r"^[A-Za-z0-9_-]{1,128}$")
+    sha256: Text = None
+    mime_type: Text = None
+    url: str | None = Field(default=None, max_length=4_096)
+
+
+class Recording(Part):
+    """`call_recording`; its `type` has always been audio."""
+
+    audio: StoredFile
+
+
+class Transcript(Part):
+    """`call_transcript`."""
+
+    document: StoredFile
+
+
+class Available(Part):
+    """`calls[]` with an event that tells of a file; one of the two is there."""
+
+    id: str
+    timestamp: Seconds
+    call_recording: Recording | None = None
+    call_transcript: Transcript | None = None
+
+
 class Status(Part):
     """`statuses[]` of type call."""
 

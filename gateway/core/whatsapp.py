@@ -90,4 +90,26 @@ class Terminated:
     call_id: CallId | None = None
 
 
-WhatsAppEvent = UserConnect | BusinessConnect | StatusChanged | Terminated
+class FileKind(StrEnum):
+    """What Meta makes of a call afterwards."""
+
+    RECORDING = "recording"
+    TRANSCRIPT = "transcript"
+
+
+@dataclass(frozen=True, slots=True)
+class FileAvailable:
+    """A call's recording or transcript can be fetched, for some days."""
+
+    phone_number_id: PhoneNumberId
+    wacid: Wacid
+    at: float
+    kind: FileKind
+    media_id: str
+    sha256: str | None = None
+    mime_type: str | None = None
+    url: str | None = None
+    """Works for a few minutes."""
+
+
+WhatsAppEvent = UserConnect | BusinessConnect | StatusChanged | Terminated | FileAvailable

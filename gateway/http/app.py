@@ -11,6 +11,7 @@ from gateway.http import (
     policy,
     quota_routes,
     session_routes,
+    settings_routes,
     webhook_endpoint,
 )
 from gateway.http.deps import DEPS, TASKS, Check, PublicDeps
@@ -29,7 +30,12 @@ from gateway.runtime.tasks import Tasks
 
 HEAD_TOO = frozenset({"health.live", "health.ready", "openapi.read", "web.read"})
 """Rows whose answers monitors and browsers may ask for without the body."""
-TABLES = (session_routes.routes, call_routes.routes, quota_routes.routes)
+TABLES = (
+    session_routes.routes,
+    call_routes.routes,
+    quota_routes.routes,
+    settings_routes.routes,
+)
 
 
 def build_public_app(deps: PublicDeps) -> web.Application:

@@ -22,6 +22,7 @@ from gateway.ports.live import Availability, LiveBus, Presence
 from gateway.ports.quota import QuotaBooks
 from gateway.ports.sessions import LoginLimit, Passwords, SessionStore
 from gateway.ports.webhooks import Inbox, InboxItem
+from gateway.ports.wishes import Wishes
 from gateway.runtime.call_desk import Joined, LegChoice, OpenedLeg
 from gateway.runtime.call_view import CallView
 from gateway.runtime.notices import Notice
@@ -148,6 +149,7 @@ class PublicDeps:
     inbox: Inbox
     minutes_now: MinutesNow
     quota_books: QuotaBooks
+    wishes: Wishes
     split_delivery: SplitDelivery
     wake_inbox: Callable[[], None]
     webhook_secrets: WebhookSecrets | None

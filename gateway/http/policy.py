@@ -22,6 +22,7 @@ class Who(StrEnum):
 EVERYBODY = frozenset(Who)
 STAFF = EVERYBODY - {Who.ANONYMOUS}
 LEADS = frozenset({Who.SUPERVISOR, Who.ADMIN})
+ADMINS = frozenset({Who.ADMIN})
 
 POLICY: Mapping[str, frozenset[Who]] = {
     "session.login": EVERYBODY,
@@ -44,6 +45,8 @@ POLICY: Mapping[str, frozenset[Who]] = {
     "quota.read": LEADS,
     "quota.usage": LEADS,
     "quota.ledger": LEADS,
+    "settings.calls_read": LEADS,
+    "settings.calls_change": ADMINS,
     "events.watch": STAFF,
     "openapi.read": EVERYBODY,
     # Signed or answered by rules of their own.

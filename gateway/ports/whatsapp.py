@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from gateway.core.ids import CallId, Wacid
+from gateway.core.recording.wish import NOTHING_ASKED, Asked
 from gateway.core.whatsapp import Peer
 from gateway.ports.accounts import Number
 from gateway.ports.calls import TraceLine
@@ -20,8 +21,19 @@ class WhatsAppApi(Protocol):
     reports itself to `on_request` for the call's trace.
     """
 
-    async def connect(self, number: Number, *, call_id: CallId, to: Peer, offer: str) -> Wacid:
-        """Start a call; our id goes along as `biz_opaque_callback_data`."""
+    async def connect(
+        self,
+        number: Number,
+        *,
+        call_id: CallId,
+        to: Peer,
+        offer: str,
+        asked: Asked = NOTHING_ASKED,
+    ) -> Wacid:
+        """Start a call; our id goes along as `biz_opaque_callback_data`.
+
+        `asked` is what Meta shall announce and then make of it.
+        """
 
     async def pre_accept(
         self, number: Number, *, call_id: CallId, wacid: Wacid, answer: str
@@ -29,7 +41,13 @@ class WhatsAppApi(Protocol):
         """Let ICE and DTLS come up while it rings."""
 
     async def accept(
-        self, number: Number, *, call_id: CallId, wacid: Wacid, answer: str
+        self,
+        number: Number,
+        *,
+        call_id: CallId,
+        wacid: Wacid,
+        answer: str,
+        asked: Asked = NOTHING_ASKED,
     ) -> None:
         """Take the call; `answer` must be the pre-accepted one byte for byte.
 

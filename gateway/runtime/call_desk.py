@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from gateway.core.call.call import AgentLeg, Call, CallAgent, CallTiming, legs_of
+from gateway.core.call.call import AgentLeg, Call, CallAgent, legs_of
 from gateway.core.call.events import (
     AgentAnswered,
     AgentDeclined,
@@ -39,7 +39,7 @@ from gateway.runtime.agent_legs import KnownLeg
 from gateway.runtime.call_view import CallView
 from gateway.runtime.live_calls import LiveCalls
 from gateway.runtime.notices import Notice, Notices
-from gateway.runtime.phone_line import line_of
+from gateway.runtime.phone_line import Lines
 from gateway.runtime.presence_board import PersonState, PresenceBoard
 from gateway.runtime.sight import CallPage, Sight
 from gateway.runtime.world import World
@@ -76,14 +76,14 @@ class CallDesk:
         calls: LiveCalls,
         board: PresenceBoard,
         *,
-        timing: CallTiming,
+        lines: Lines,
         notices: Notices,
     ) -> None:
         self._world = world
         self._calls = calls
         self._legs = calls.legs
         self._board = board
-        self._timing = timing
+        self._lines = lines
         self._notices = notices
         self._sight = Sight(world, calls)
 
@@ -121,7 +121,7 @@ class CallDesk:
         self, person: Person, to: Peer, choice: LegChoice, number: Number, call_id: CallId
     ) -> Joined:
         leg, answer = await self._leg(person, call_id, choice)
-        line = line_of(number, self._timing)
+        line = await self._lines.of(number)
         now = self._world.clock.wall()
         agent = CallAgent(person.user_id, person.name, leg)
         call, commands = dial(call_id, line, to, agent=agent, now=now)

@@ -10,6 +10,7 @@ from gateway.core.call.call import Call
 from gateway.core.call.commands import (
     HoldMinutes,
     MinutesCommand,
+    OpenCase,
     ReleaseMinutes,
     StartCapture,
     StopCapture,
@@ -20,6 +21,7 @@ from gateway.core.ids import AccountId, CallId, LegId
 from gateway.core.quota.lease import WorkerId
 from gateway.core.recording.stage import NotRecorded
 from gateway.ports.media import CaptureOrder
+from gateway.runtime.official_runtime import OfficialRuntime
 from gateway.runtime.quota_keeper import QuotaKeeper
 from gateway.runtime.world import NodeLife, World
 
@@ -42,6 +44,8 @@ class CallRecorder:
         self._starting: set[CallId] = set()
         self._worker_id: WorkerId | None = None
         self._has_worker = asyncio.Event()
+        self.official: OfficialRuntime | None = None
+        """Expects what Meta makes of the calls."""
         self.over: Callable[[CallId], None] | None = None
         """Told of a capture that is over with all its files."""
 
@@ -66,9 +70,25 @@ class CallRecorder:
                 return await self._start(call.call_id, account_id, leg_id)
             case StopCapture():
                 await self._stop(call.call_id)
+            case OpenCase(is_declined):
+                await self._open_case(call, is_declined=is_declined)
             case _:
                 assert_never(command)
         return None
+
+    async def _open_case(self, call: Call, *, is_declined: bool) -> None:
+        if self.official is None:
+            return
+        for pause_s in (*RELEASE_PAUSES_S, None):
+            try:
+                await self.official.open_case(call, is_declined=is_declined)
+            except StoreDown:
+                if pause_s is not None:
+                    await self._world.clock.sleep(pause_s)
+                    continue
+                # It is opened when its recording is made, or when Meta's comes.
+                _log.warning("a call's recordings are compared later", call_id=call.call_id)
+            return
 
     async def _hold(self, call_id: CallId, account_id: AccountId) -> Event:
         try:

@@ -15,6 +15,7 @@ from gateway.runtime.inbox_work import InboxWork
 from gateway.runtime.live_calls import LiveCalls
 from gateway.runtime.media_news import MediaNews
 from gateway.runtime.notices import Notice, Notices
+from gateway.runtime.phone_line import Lines
 from gateway.runtime.presence_board import PresenceBoard
 from gateway.runtime.recording_runtime import RecordingRuntime
 from gateway.runtime.recovery import Recovery
@@ -69,12 +70,15 @@ class CallRuntime:
         self._board = PresenceBoard(
             world, self._calls, self._tasks, poll_s=limits.presence_poll_s
         )
+        lines = Lines(settings, recording.official.terms)
         self._inbox = InboxWork(
-            world, settings, self._calls, self._board, self._notices, self._tasks
+            world, lines, self._calls, self._board, self._notices, self._tasks
         )
+        self._official = recording.official
+        self._inbox.on_file = recording.official.on_file
         self._recovery = Recovery(world, life, self._calls, self._media)
         self.desk = CallDesk(
-            world, self._calls, self._board, timing=settings.timing, notices=self._notices
+            world, self._calls, self._board, lines=lines, notices=self._notices
         )
         """The calls as people act on them; for the HTTP handlers."""
 
@@ -91,6 +95,7 @@ class CallRuntime:
             run(self._board.run, name="presence poll")
             run(self.quota.run, name="quota keeper")
             run(self._ears.run, name="quota ears")
+            self._official.start()
         except BaseException:
             await self._tasks.close()
             raise

@@ -21,6 +21,7 @@ from gateway.core.call.commands import (
     HoldMinutes,
     MediaCommand,
     OfferWhatsApp,
+    OpenCase,
     PreAccept,
     Reject,
     ReleaseMinutes,
@@ -92,7 +93,7 @@ class CarryOut:
         match command:
             case Connect() | PreAccept() | Accept() | Reject() | Terminate():
                 return await self._ask_meta(call, command)
-            case HoldMinutes() | ReleaseMinutes() | StartCapture() | StopCapture():
+            case HoldMinutes() | ReleaseMinutes() | StartCapture() | StopCapture() | OpenCase():
                 return await self._recorder.carry_out(call, command)
             case TellAgent():
                 self._tell(call, command)
@@ -155,8 +156,8 @@ class CarryOut:
         if number is None:
             return _without_number(command)
         match command:
-            case Connect(offer):
-                return await self._connect(number, call, offer)
+            case Connect():
+                return await self._connect(number, call, command)
             case PreAccept() | Accept():
                 return await self._answer(number, call, command)
             case Reject() | Terminate():
@@ -165,10 +166,15 @@ class CarryOut:
             case _:
                 assert_never(command)
 
-    async def _connect(self, number: Number, call: Call, offer: str) -> Event:
-        api, to = self._world.whatsapp, call.identity.peer
+    async def _connect(self, number: Number, call: Call, command: Connect) -> Event:
         try:
-            wacid = await api.connect(number, call_id=call.call_id, to=to, offer=offer)
+            wacid = await self._world.whatsapp.connect(
+                number,
+                call_id=call.call_id,
+                to=call.identity.peer,
+                offer=command.offer,
+                asked=command.asked,
+            )
         except WhatsAppRefused as refusal:
             self._token_was_refused(number, refusal)
             return MetaRefused(GraphAction.CONNECT, refusal.fault)
@@ -182,9 +188,14 @@ class CarryOut:
     ) -> Event | None:
         api, is_accept = self._world.whatsapp, isinstance(command, Accept)
         action = GraphAction.ACCEPT if is_accept else GraphAction.PRE_ACCEPT
-        send = api.accept if is_accept else api.pre_accept
+        call_id, wacid, answer = call.call_id, command.wacid, command.answer
         try:
-            await send(number, call_id=call.call_id, wacid=command.wacid, answer=command.answer)
+            if isinstance(command, Accept):
+                await api.accept(
+                    number, call_id=call_id, wacid=wacid, answer=answer, asked=command.asked
+                )
+            else:
+                await api.pre_accept(number, call_id=call_id, wacid=wacid, answer=answer)
         except WhatsAppRefused as refusal:
             self._token_was_refused(number, refusal)
             return MetaRefused(action, refusal.fault)

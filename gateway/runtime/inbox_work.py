@@ -14,6 +14,7 @@ from gateway.core.errors import BadInput, NotOwner, StoreDown, VersionConflict
 from gateway.core.ids import CallId, InboxId
 from gateway.core.whatsapp import (
     BusinessConnect,
+    FileAvailable,
     StatusChanged,
     Terminated,
     UserConnect,
@@ -21,10 +22,11 @@ from gateway.core.whatsapp import (
 from gateway.ports.webhooks import InboxRow
 from gateway.runtime.live_calls import LiveCalls
 from gateway.runtime.notices import Notice, Notices
-from gateway.runtime.phone_line import line_of
+from gateway.runtime.official_intake import OnFile
+from gateway.runtime.phone_line import Lines
 from gateway.runtime.presence_board import PresenceBoard
 from gateway.runtime.tasks import Tasks
-from gateway.runtime.world import RuntimeSettings, World
+from gateway.runtime.world import World
 
 _log = structlog.get_logger(__name__)
 
@@ -34,7 +36,6 @@ STORE_DOWN = (
     "The database cannot be reached. Calls that go on are not affected; new ones have to wait."
 )
 STORE_BACK = Notice("store_back", "The database is back.")
-LATER_KINDS = frozenset({"call_recording_available", "call_transcription_available"})
 
 
 class NotYet(Exception):
@@ -47,15 +48,17 @@ class InboxWork:
     def __init__(
         self,
         world: World,
-        settings: RuntimeSettings,
+        lines: Lines,
         calls: LiveCalls,
         board: PresenceBoard,
         notices: Notices,
         tasks: Tasks,
     ) -> None:
+        self.on_file: OnFile | None = None
         self._world = world
-        self._timing = settings.timing
-        self._limits = settings.limits
+        self._lines = lines
+        self._timing = lines.timing
+        self._limits = lines.limits
         self._calls = calls
         self._board = board
         self._notices = notices
@@ -161,13 +164,19 @@ class InboxWork:
         event = self._world.read_webhook(row.item)
         match event:
             case None:
-                is_later = row.item.kind in LATER_KINDS
-                note = "kept for recordings" if is_later else "no news of a call"
-                await self._world.inbox.done(row.inbox_id, note=note)
+                await self._world.inbox.done(row.inbox_id, note="no news of a call")
+            case FileAvailable():
+                await self._file_came(event, row)
             case UserConnect():
                 await self._user_called(event, row)
             case BusinessConnect() | StatusChanged() | Terminated():
                 await self._progressed(event, row)
+
+    async def _file_came(self, event: FileAvailable, row: InboxRow) -> None:
+        if self.on_file is None:
+            await self._world.inbox.done(row.inbox_id, note="kept for recordings")
+        else:
+            await self.on_file(event, row.inbox_id)
 
     async def _user_called(self, event: UserConnect, row: InboxRow) -> None:
         if await self._calls.find(event.phone_number_id, event.wacid) is not None:
@@ -177,7 +186,7 @@ class InboxWork:
         if number is None:
             await self._world.inbox.done(row.inbox_id, note="number not configured")
             return
-        line = line_of(number, self._timing)
+        line = await self._lines.of(number)
         call_id, now = CallId(self._world.new_id()), self._world.clock.wall()
         age_s = now + self._world.whatsapp.clock_offset_s() - event.at
         is_over = await self._world.tombstones.is_buried(event.phone_number_id, event.wacid)

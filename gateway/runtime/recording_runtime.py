@@ -1,5 +1,7 @@
 """All parts of recording, joined with the calls that are recorded."""
 
+import random
+
 import structlog
 
 from gateway.core.call.events import RecordingDone
@@ -10,6 +12,7 @@ from gateway.runtime.call_trace import TraceBook
 from gateway.runtime.capture_board import CaptureBoard
 from gateway.runtime.captures import CaptureParts, Captures
 from gateway.runtime.live_calls import LiveCalls
+from gateway.runtime.official_runtime import OfficialRuntime
 from gateway.runtime.quota_ears import QuotaEars
 from gateway.runtime.quota_keeper import QuotaKeeper
 from gateway.runtime.quota_keeper_news import BusQuotaNews
@@ -18,6 +21,7 @@ from gateway.runtime.tasks import Tasks
 from gateway.runtime.world import NodeLife, RuntimeSettings, World
 
 _log = structlog.get_logger(__name__)
+_chance = random.SystemRandom()
 
 
 class RecordingRuntime:
@@ -45,6 +49,14 @@ class RecordingRuntime:
         )
         self.ears = QuotaEars(self.keeper, world, life, tasks)
         self.recorder = CallRecorder(world, life, self.keeper)
+        self.official = OfficialRuntime(
+            world,
+            tasks,
+            bounds=settings.jobs,
+            chance=_chance.random,
+            balance_changed=self.keeper.balance_changed,
+        )
+        self.recorder.official = self.official
 
     def join(self, calls: LiveCalls, trace: TraceBook) -> Captures:
         """Join with the calls; return what has to hear of the media worker's captures."""
@@ -80,3 +92,4 @@ class RecordingRuntime:
             await self._calls.deliver(call_id, RecordingDone(duration_ms))
         except (NotOwner, VersionConflict):
             _log.info("a recording was made for a call of another node", call_id=call_id)
+        await self.official.local_made(call_id)

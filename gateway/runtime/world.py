@@ -6,14 +6,30 @@ from gateway.core.call.call import CallTiming
 from gateway.core.ids import NodeId
 from gateway.ports.accounts import Directory
 from gateway.ports.calls import CallStore, TombstoneStore
+from gateway.ports.cases import Cases, FileWork, Transcripts
 from gateway.ports.clock import Clock, NewId
+from gateway.ports.jobs import Jobs
 from gateway.ports.live import LiveBus, Presence
 from gateway.ports.media import MediaEngine
+from gateway.ports.official import MediaFiles
 from gateway.ports.quota import BudgetLine, Minutes
 from gateway.ports.recordings import Assembler, RecordingStore
 from gateway.ports.webhooks import Inbox, ReadWebhook
 from gateway.ports.whatsapp import WhatsAppApi
+from gateway.ports.wishes import Wishes
 from gateway.runtime.quota_keeper_budget import KeeperBounds
+
+
+@dataclass(frozen=True, slots=True)
+class Official:
+    """What official recordings need."""
+
+    wishes: Wishes
+    cases: Cases
+    jobs: Jobs
+    transcripts: Transcripts
+    media: MediaFiles
+    files: FileWork
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +52,8 @@ class World:
     whatsapp: WhatsAppApi
     clock: Clock
     new_id: NewId
+    official: Official | None = None
+    """None: Meta is asked for no recording."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,9 +96,25 @@ class RuntimeLimits:
 
 
 @dataclass(frozen=True, slots=True)
+class JobBounds:
+    """Bounds of the jobs; durations in seconds."""
+
+    at_once_max: int = 4
+    poll_s: float = 5.0
+    lease_s: float = 120.0
+    """A node that dies gives its jobs to others after so long."""
+    outage_pause_max_s: float = 300.0
+    """While nobody answers, one job asks at least so often whether that has changed."""
+    risk_after_s: float = 24 * 3600.0
+    """People are told of a job that has waited so long."""
+    risk_every_s: float = 600.0
+
+
+@dataclass(frozen=True, slots=True)
 class RuntimeSettings:
     """What the operator may set."""
 
     timing: CallTiming = field(default_factory=CallTiming)
     limits: RuntimeLimits = field(default_factory=RuntimeLimits)
     keeper: KeeperBounds = field(default_factory=KeeperBounds)
+    jobs: JobBounds = field(default_factory=JobBounds)

@@ -24,6 +24,7 @@ from gateway.adapters.sql_passwords import HashCost, PasswordHashing, SqlPasswor
 from gateway.adapters.sql_quota_books import SqlQuotaBooks
 from gateway.adapters.sql_quota_minutes import SqlMinutes
 from gateway.adapters.sql_sessions import SqlSessions
+from gateway.adapters.sql_wishes import SqlWishes
 from gateway.adapters.system_ids import random_id
 from gateway.adapters.whatsapp_webhook import split_delivery
 from gateway.core.ids import AccountId, PhoneNumberId
@@ -181,6 +182,7 @@ async def site_from(
         "inbox": SqlInbox(database, clock.wall),
         "minutes_now": minutes_now,
         "quota_books": books,
+        "wishes": SqlWishes(database),
         "split_delivery": split_delivery,
         "wake_inbox": lambda: woken.append(None),
         "webhook_secrets": WebhookSecrets(

@@ -24,6 +24,15 @@ ROUTES = [pair for table in app_module.TABLES for pair in table.served]
 
 # What each route is sent so that nothing but the policy can refuse it.
 BODIES: dict[str, Any] = {
+    "settings.calls_change": {
+        "version": 0,
+        "records": "none",
+        "mode": "local",
+        "purpose": "",
+        "language": "en",
+        "transcription": False,
+        "transcription_alone": False,
+    },
     "me.availability": {"availability": "away"},
     "agent_legs.open": {"offer": "v=0"},
     "calls.dial": {"to": {"phone": "628110000002"}, "leg_id": LEG},

@@ -8,6 +8,7 @@ from typing import Any
 
 from gateway.core.errors import MetaFault, WhatsAppRefused, WhatsAppUnclear
 from gateway.core.ids import CallId, Wacid
+from gateway.core.recording.wish import NOTHING_ASKED, Asked
 from gateway.core.whatsapp import (
     BusinessConnect,
     CallStatus,
@@ -77,7 +78,15 @@ class FakeMeta:
 
     # --- the port --------------------------------------------------------------------------
 
-    async def connect(self, number: Number, *, call_id: CallId, to: Peer, offer: str) -> Wacid:
+    async def connect(
+        self,
+        number: Number,
+        *,
+        call_id: CallId,
+        to: Peer,
+        offer: str,
+        asked: Asked = NOTHING_ASKED,
+    ) -> Wacid:
         wacid = Wacid(f"wacid.{next(self._ids)}")
 
         async def begin() -> None:
@@ -99,7 +108,13 @@ class FakeMeta:
         await self._serve("pre_accept", begin)
 
     async def accept(
-        self, number: Number, *, call_id: CallId, wacid: Wacid, answer: str
+        self,
+        number: Number,
+        *,
+        call_id: CallId,
+        wacid: Wacid,
+        answer: str,
+        asked: Asked = NOTHING_ASKED,
     ) -> None:
         async def begin() -> None:
             call = self._live(wacid)

@@ -7,7 +7,14 @@ import random
 import pytest
 
 from gateway.core.ids import CallId, Wacid
-from gateway.core.whatsapp import CallStatus, StatusChanged, Terminated, WhatsAppEvent
+from gateway.core.whatsapp import (
+    CallStatus,
+    FileAvailable,
+    FileKind,
+    StatusChanged,
+    Terminated,
+    WhatsAppEvent,
+)
 from gateway.ports.webhooks import InboxItem
 from tests.runtime.fake_meta import SITI
 from tests.runtime.fakes import NUMBER_ID
@@ -15,18 +22,17 @@ from tests.runtime.office import ANI, LIMITS, Office
 from tests.runtime.virtual_time import in_virtual_time
 
 
-def item(key: str, kind: str = "unknown") -> InboxItem:
-    return InboxItem(key, kind, None, None, payload=key)
+def item(key: str) -> InboxItem:
+    return InboxItem(key, "unknown", None, None, payload=key)
 
 
 @in_virtual_time
 async def test_what_is_no_news_of_a_call_is_kept_with_a_note() -> None:
     office = Office()
-    office.reader.events |= {"a": None, "b": None}
+    file = FileAvailable(NUMBER_ID, Wacid("w"), 0.0, FileKind.RECORDING, "77")
+    office.reader.events |= {"a": None, "b": file}
     async with office.open() as gateway:
-        await office.store.add(
-            [item("a"), item("b", "call_recording_available")], received_at=0.0
-        )
+        await office.store.add([item("a"), item("b")], received_at=0.0)
         gateway.wake_inbox()
         await asyncio.sleep(1)
     assert office.store.closed == {1: "no news of a call", 2: "kept for recordings"}

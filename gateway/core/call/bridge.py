@@ -22,7 +22,7 @@ from gateway.core.call.commands import (
     StartSending,
 )
 from gateway.core.call.ending import Stepped
-from gateway.core.call.recording import is_undecided
+from gateway.core.call.recording import is_undecided, plan
 from gateway.core.whatsapp import Direction
 
 
@@ -65,7 +65,7 @@ def _accept_when_ready(call: Call, now: float) -> Stepped:
     assert answer is not None
     # Joined before: the user talks as soon as Meta has the accept, which is before we know
     # that it has. Toward Meta nothing flows until `StartSending`.
-    orders = (Attach(whatsapp.leg_id, leg.leg_id), Accept(wacid, answer))
+    orders = (Attach(whatsapp.leg_id, leg.leg_id), Accept(wacid, answer, plan(call).asked))
     return replace(call, signalling=Signalling.ACCEPTING), orders
 
 
@@ -81,7 +81,9 @@ def _connect_when_ready(call: Call, now: float) -> Stepped:
     if is_undecided(call):
         return call, ()
     call = with_deadline(call, DeadlineKind.RING, now + call.timing.outbound_ring_s)
-    return replace(call, signalling=Signalling.CONNECT_SENT), (Connect(offer),)
+    return replace(call, signalling=Signalling.CONNECT_SENT), (
+        Connect(offer, plan(call).asked),
+    )
 
 
 def may_send(call: Call) -> bool:

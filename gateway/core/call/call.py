@@ -6,6 +6,7 @@ from enum import StrEnum
 from gateway.core.errors import MetaFault
 from gateway.core.ids import AccountId, CallId, LegId, PhoneNumberId, UserId, Wacid
 from gateway.core.recording.stage import CallRecording
+from gateway.core.recording.wish import Terms
 from gateway.core.routing import offered_to
 from gateway.core.whatsapp import Direction, Peer
 
@@ -87,6 +88,8 @@ class DeadlineKind(StrEnum):
     """A webhook tells what became of an unclear `connect`."""
     AWAY = "away"
     """The agent comes back with another leg."""
+    ANNOUNCED = "announced"
+    """WhatsApp has said that it records."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,6 +235,8 @@ class Call:
     deadlines: tuple[Deadline, ...] = ()
     end: EndFacts = field(default_factory=EndFacts)
     recording: CallRecording = field(default_factory=CallRecording)
+    terms: Terms = field(default_factory=Terms)
+    """What the account wants recorded, as it was when the call began."""
 
     @property
     def call_id(self) -> CallId:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from gateway.core.ids import LegId, UserId, Wacid
+from gateway.core.recording.wish import NOTHING_ASKED, Asked
 
 # --- to the media worker ---------------------------------------------------------------------
 
@@ -84,6 +85,7 @@ class Connect:
     """Start the call at Meta. Never repeated: what it did after a time-out is unknown."""
 
     offer: str
+    asked: Asked = NOTHING_ASKED
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +102,7 @@ class Accept:
 
     wacid: Wacid
     answer: str
+    asked: Asked = NOTHING_ASKED
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +144,14 @@ class StopCapture:
     """End the recording for good; one that never began is fine."""
 
 
+@dataclass(frozen=True, slots=True)
+class OpenCase:
+    """The call was to be recorded and is over: wait for what Meta makes of it."""
+
+    is_declined: bool = False
+    """It ended before the announcement did."""
+
+
 # --- to a person -----------------------------------------------------------------------------
 
 
@@ -165,7 +176,7 @@ MediaCommand = (
     | CloseLeg
 )
 GraphCommand = Connect | PreAccept | Accept | Reject | Terminate
-MinutesCommand = HoldMinutes | ReleaseMinutes | StartCapture | StopCapture
+MinutesCommand = HoldMinutes | ReleaseMinutes | StartCapture | StopCapture | OpenCase
 Command = MediaCommand | GraphCommand | MinutesCommand | TellAgent
 Commands = tuple[Command, ...]
 

@@ -187,11 +187,8 @@ def _deadline(call: Call, deadline: Deadline, now: float) -> Stepped:  # noqa: P
         return call, ()
     call = without_deadlines(call, deadline.kind)
     match deadline.kind:
-        case DeadlineKind.RING if call.state is State.RINGING:
-            has_leg = call.whatsapp.local_sdp is not None
-            return end(call, now, Outcome.MISSED, None if has_leg else problems.MEDIA_AWAY)
         case DeadlineKind.RING:
-            return end(call, now, Outcome.UNANSWERED)
+            return _rung_in_vain(call, now)
         case DeadlineKind.CLAIM if call.state is State.CONNECTING:
             return agents.unclaim(call, problems.LEG_NOT_READY, now)
         case DeadlineKind.CLAIM:
@@ -202,12 +199,21 @@ def _deadline(call: Call, deadline: Deadline, now: float) -> Stepped:  # noqa: P
             return media_facts.order_again(call)
         case DeadlineKind.RESOLVE:
             return end(call, now, Outcome.FAILED, problems.META_UNCLEAR)
+        case DeadlineKind.ANNOUNCED:
+            return recording.announced(call)
         case DeadlineKind.AWAY:
             was_talking = call.state is State.TALKING
             outcome = Outcome.COMPLETED if was_talking else Outcome.CANCELLED
             return end(call, now, outcome, problems.AGENT_AWAY)
         case _:
             assert_never(deadline.kind)
+
+
+def _rung_in_vain(call: Call, now: float) -> Stepped:
+    if call.state is not State.RINGING:
+        return end(call, now, Outcome.UNANSWERED)
+    has_leg = call.whatsapp.local_sdp is not None
+    return end(call, now, Outcome.MISSED, None if has_leg else problems.MEDIA_AWAY)
 
 
 def _after_end(call: Call, event: Event) -> Stepped:  # noqa: PLR0911 - a table

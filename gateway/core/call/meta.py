@@ -46,7 +46,7 @@ def accepted(call: Call, now: float) -> Stepped:
         call, signalling=Signalling.ACCEPTED, state=State.TALKING, answered_at=now
     )
     joined, orders = join(talking)
-    recorded, further = recording.picked_up(joined)
+    recorded, further = recording.picked_up(joined, now)
     return recorded, (*orders, *further)
 
 
@@ -132,7 +132,7 @@ def _picked_up(call: Call, now: float) -> Stepped:
     if call.state is State.TALKING:
         return call, ()
     answered = without_deadlines(call, DeadlineKind.RING)
-    return recording.picked_up(replace(answered, state=State.TALKING, answered_at=now))
+    return recording.picked_up(replace(answered, state=State.TALKING, answered_at=now), now)
 
 
 def terminated(call: Call, event: Terminated, now: float) -> Stepped:

@@ -6,18 +6,21 @@ waits for no more than that answer, and never ends because of its recording.
 
 from dataclasses import replace
 
-from gateway.core.call.call import Call
+from gateway.core.call.call import Call, DeadlineKind, with_deadline
 from gateway.core.call.commands import (
     Commands,
     HoldMinutes,
+    OpenCase,
     ReleaseMinutes,
     StartCapture,
     StopCapture,
 )
 from gateway.core.call.events import CaptureFailed, MinutesHeld, RecordingDone
 from gateway.core.recording.stage import CallRecording, NotRecorded, RecordingStage
+from gateway.core.recording.wish import CallPlan, plan_call
 
 Recorded = tuple[Call, Commands]
+_WITHOUT_MINUTES = {RecordingStage.OFF, RecordingStage.HOLDING, RecordingStage.REFUSED}
 _UNCAPTURED = {RecordingStage.HOLDING, RecordingStage.READY, RecordingStage.REFUSED}
 _UNFINISHED = {RecordingStage.CAPTURING, RecordingStage.ENDED}
 _NOT_KEPT = _UNFINISHED | {RecordingStage.FAILED}
@@ -28,6 +31,13 @@ def wanted(call: Call, *, is_wanted: bool) -> Recorded:
     if not is_wanted:
         return call, ()
     return _at(call, RecordingStage.HOLDING), (HoldMinutes(),)
+
+
+def plan(call: Call) -> CallPlan:
+    """Say what is, or was, asked of Meta for the call."""
+    terms = call.terms
+    has_minutes = call.recording.stage not in _WITHOUT_MINUTES
+    return plan_call(terms.wish, terms.records, call.direction, has_minutes=has_minutes)
 
 
 def is_undecided(call: Call) -> bool:
@@ -44,10 +54,25 @@ def held(call: Call, event: MinutesHeld) -> Call:
     return _at(call, RecordingStage.REFUSED, event.refusal)
 
 
-def picked_up(call: Call) -> Recorded:
-    """The two talk: capture from now on, if time is kept."""
+def picked_up(call: Call, now: float) -> Recorded:
+    """The two talk: capture, if time is kept, once WhatsApp has said that it records."""
     if call.recording.stage is not RecordingStage.READY:
         return call, ()
+    if plan(call).asked.recording is None:
+        return _capture(call)
+    announcing = _at(call, RecordingStage.ANNOUNCING)
+    until = now + call.terms.delay_ms / 1000
+    return with_deadline(announcing, DeadlineKind.ANNOUNCED, until), ()
+
+
+def announced(call: Call) -> Recorded:
+    """The announcement is over: nothing of it may be captured, and all that follows should."""
+    if call.recording.stage is not RecordingStage.ANNOUNCING:
+        return call, ()
+    return _capture(call)
+
+
+def _capture(call: Call) -> Recorded:
     return _at(call, RecordingStage.CAPTURING), (StartCapture(call.whatsapp.leg_id),)
 
 
@@ -62,15 +87,21 @@ def ended(call: Call) -> Recorded:
     """The call is over: end its capture, or give back what was kept for one."""
     stage = call.recording.stage
     if stage is RecordingStage.CAPTURING:
-        return _at(call, RecordingStage.ENDED), (StopCapture(),)
+        return _at(call, RecordingStage.ENDED), (StopCapture(), OpenCase())
     if stage is RecordingStage.FAILED:
         # It may have begun although the worker's answer was lost.
-        return call, (StopCapture(),)
+        return call, (StopCapture(), OpenCase())
+    if stage is RecordingStage.ANNOUNCING:
+        declined = _at(call, RecordingStage.EMPTY, NotRecorded.DECLINED)
+        return declined, (ReleaseMinutes(), OpenCase(is_declined=True))
     if stage not in _UNCAPTURED:
         return call, ()
     # A hold may have taken effect although nobody told us, so a refused one goes back too.
     over = call if stage is RecordingStage.REFUSED else _at(call, RecordingStage.OFF)
-    return over, (ReleaseMinutes(),)
+    was_asked = stage is RecordingStage.READY and plan(call).asked.recording is not None
+    # Meta may have told of the pick-up only together with the end.
+    case = (OpenCase(),) if was_asked and call.answered_at is not None else ()
+    return over, (ReleaseMinutes(), *case)
 
 
 def done(call: Call, event: RecordingDone) -> Call:

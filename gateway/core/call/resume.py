@@ -19,6 +19,7 @@ from gateway.core.call.commands import (
     MediaCommand,
     MinutesCommand,
     OfferWhatsApp,
+    OpenCase,
     PreAccept,
     Reject,
     ReleaseMinutes,
@@ -55,7 +56,7 @@ def resumption(call: Call, command: Command) -> Resumption:
             return _repeat_if(_is_request_open(call, command))
         case TellAgent():
             return Resumption.DROP
-        case HoldMinutes() | ReleaseMinutes() | StartCapture() | StopCapture():
+        case HoldMinutes() | ReleaseMinutes() | StartCapture() | StopCapture() | OpenCase():
             return _repeat_if(_is_recording_open(call, command))
         case _:
             return _repeat_if(_is_order_open(call, command))
@@ -86,7 +87,7 @@ def _is_recording_open(call: Call, command: MinutesCommand) -> bool:
         case StartCapture(leg_id):
             is_due = call.recording.stage is RecordingStage.CAPTURING
             return not call.is_ended and is_due and leg_id == call.whatsapp.leg_id
-        case ReleaseMinutes() | StopCapture():
+        case ReleaseMinutes() | StopCapture() | OpenCase():
             return True
         case _:
             assert_never(command)

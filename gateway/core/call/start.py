@@ -1,6 +1,6 @@
 """How a call begins: a user called, or an agent dials."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from gateway.core.call import recording
 from gateway.core.call.call import (
@@ -23,6 +23,7 @@ from gateway.core.call.commands import AnswerWhatsApp, OfferWhatsApp
 from gateway.core.call.ending import Stepped
 from gateway.core.ids import AccountId, CallId, PhoneNumberId, UserId
 from gateway.core.recording.policy import Records
+from gateway.core.recording.wish import Terms
 from gateway.core.whatsapp import Direction, Peer, UserConnect
 
 
@@ -36,6 +37,8 @@ class Line:
     timing: CallTiming
     records: Records = Records.NONE
     """Which of its calls are recorded."""
+    terms: Terms = field(default_factory=Terms)
+    """What else the account wants of them."""
 
 
 def ring(
@@ -110,7 +113,8 @@ def dial(
 
 
 def _recorded(call: Call, line: Line) -> Stepped:
-    return recording.wanted(call, is_wanted=line.records.covers(call.direction))
+    known = replace(call, terms=replace(line.terms, records=line.records))
+    return recording.wanted(known, is_wanted=line.records.covers(call.direction))
 
 
 def _inbound(call_id: CallId, line: Line, connect: UserConnect, now: float) -> Identity:

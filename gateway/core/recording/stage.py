@@ -13,6 +13,8 @@ class RecordingStage(StrEnum):
     """A little time is being kept for it; nobody is promised anything before that is sure."""
     READY = "ready"
     """Time is kept: recording begins when the two talk."""
+    ANNOUNCING = "announcing"
+    """The two talk, and WhatsApp says first that it records: recording begins after that."""
     REFUSED = "refused"
     """Not recorded; `reason` says why."""
     CAPTURING = "capturing"
@@ -34,6 +36,8 @@ class NotRecorded(StrEnum):
     LEDGER_UNREACHABLE = "ledger_unreachable"
     MEDIA = "media"
     """The media worker could not begin."""
+    DECLINED = "declined"
+    """The call ended before the announcement did."""
 
 
 @dataclass(frozen=True, slots=True)

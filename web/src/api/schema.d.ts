@@ -311,6 +311,24 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/settings/calls": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Show what is recorded, and what is said before. */
+        get: operations["settings.calls_read"];
+        /** Choose what is recorded from the next call on. */
+        put: operations["settings.calls_change"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -335,6 +353,18 @@ export interface components {
              * @constant
              */
             type: "alive";
+        };
+        /**
+         * AnnouncedLanguage
+         * @description A language in which WhatsApp announces; the purpose follows its words.
+         */
+        AnnouncedLanguage: {
+            /** Code */
+            code: string;
+            /** Recording */
+            recording: string;
+            /** Recording And Transcription */
+            recording_and_transcription: string;
         };
         /**
          * AttachLeg
@@ -381,6 +411,64 @@ export interface components {
             items: components["schemas"]["CallView"][];
             /** Next Cursor */
             next_cursor: string | null;
+        };
+        /**
+         * CallSettingsChange
+         * @description What is wanted from the next call on; calls that run keep what they began with.
+         */
+        CallSettingsChange: {
+            /** Version */
+            version: number;
+            /**
+             * Records
+             * @enum {string}
+             */
+            records: "none" | "inbound" | "outbound" | "both";
+            /**
+             * Mode
+             * @enum {string}
+             */
+            mode: "official" | "local";
+            /** Purpose */
+            purpose: string;
+            /** Language */
+            language: string;
+            /** Transcription */
+            transcription: boolean;
+            /** Transcription Alone */
+            transcription_alone: boolean;
+        };
+        /**
+         * CallSettingsView
+         * @description The settings in force.
+         */
+        CallSettingsView: {
+            /** Version */
+            version: number;
+            /**
+             * Records
+             * @enum {string}
+             */
+            records: "none" | "inbound" | "outbound" | "both";
+            /**
+             * Mode
+             * @enum {string}
+             */
+            mode: "official" | "local";
+            /** Purpose */
+            purpose: string;
+            /** Language */
+            language: string;
+            /** Transcription */
+            transcription: boolean;
+            /** Transcription Alone */
+            transcription_alone: boolean;
+            /** Spoken */
+            spoken: string | null;
+            /** Purpose Chars Max */
+            purpose_chars_max: number;
+            /** Languages */
+            languages: components["schemas"]["AnnouncedLanguage"][];
         };
         /**
          * CallTaken
@@ -2692,6 +2780,158 @@ export interface operations {
             };
             /** @description Forbidden */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    "settings.calls_read": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CallSettingsView"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    "settings.calls_change": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CallSettingsChange"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CallSettingsView"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Unsupported Media Type */
+            415: {
                 headers: {
                     [name: string]: unknown;
                 };

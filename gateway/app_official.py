@@ -1,0 +1,35 @@
+"""What official recordings need, as the settings want it."""
+
+from contextlib import AsyncExitStack
+
+from gateway.adapters.official_files import OfficialFiles
+from gateway.adapters.system_clock import SystemClock
+from gateway.adapters.whatsapp_media import FetchBounds, WhatsAppMedia
+from gateway.foundation import Foundation
+from gateway.runtime.world import Official
+from gateway.settings import Settings
+
+
+async def open_official(
+    stack: AsyncExitStack, settings: Settings, stores: Foundation, clock: SystemClock
+) -> Official:
+    """Open the way to Meta's files while `stack` is."""
+    media = WhatsAppMedia(
+        graph_url=settings.whatsapp_graph_url,
+        version=settings.whatsapp_graph_version,
+        hosts=settings.whatsapp_media_hosts,
+        folder=settings.recordings_path,
+        clock=clock,
+        bounds=FetchBounds(
+            file_bytes_max=settings.official_file_bytes_max,
+            download_s=settings.official_fetch_max_s,
+        ),
+    )
+    return Official(
+        wishes=stores.wishes,
+        cases=stores.cases,
+        jobs=stores.jobs,
+        transcripts=stores.transcripts,
+        media=await stack.enter_async_context(media),
+        files=OfficialFiles(settings.recordings_path),
+    )

@@ -1,0 +1,85 @@
+"""The account's call settings: what is recorded, by whom, and what is said before."""
+
+from gateway.core.recording.announcement import (
+    LANGUAGES,
+    PURPOSE_CHARS_MAX,
+    Kind,
+    opening_words,
+)
+from gateway.core.recording.facts import Mode
+from gateway.core.recording.policy import Records
+from gateway.core.recording.wish import Wish, checked_wish
+from gateway.http.routing import Ask, Route, RouteTable
+from gateway.http.settings_schemas import (
+    AnnouncedLanguage,
+    CallSettingsChange,
+    CallSettingsView,
+)
+from gateway.http.shapes import Nothing
+from gateway.ports.wishes import StoredWish
+
+LANGUAGES_SHOWN = [
+    AnnouncedLanguage(
+        code=code,
+        recording=opening_words(code, Kind.RECORDING),
+        recording_and_transcription=opening_words(code, Kind.BOTH),
+    )
+    for code in LANGUAGES
+]
+
+routes = RouteTable()
+
+
+@routes.serve(Route("GET", "/settings/calls", "settings.calls_read", out=CallSettingsView))
+async def read_call_settings(ask: Ask[Nothing, Nothing]) -> CallSettingsView:
+    """Show what is recorded, and what is said before."""
+    return _shown(await ask.deps.wishes.of_account(ask.person.account_id))
+
+
+@routes.serve(
+    Route(
+        "PUT",
+        "/settings/calls",
+        "settings.calls_change",
+        body=CallSettingsChange,
+        out=CallSettingsView,
+        refusals=(409,),
+    )
+)
+async def change_call_settings(ask: Ask[CallSettingsChange, Nothing]) -> CallSettingsView:
+    """Choose what is recorded from the next call on."""
+    body = ask.body
+    wish = checked_wish(
+        Wish(
+            records=Records(body.records),
+            mode=Mode(body.mode),
+            purpose=body.purpose,
+            language=body.language,
+            transcribes=body.transcription,
+            transcribes_alone=body.transcription_alone,
+        )
+    )
+    saved = await ask.deps.wishes.save(
+        ask.person.account_id,
+        wish,
+        seen=body.version,
+        actor=ask.person.user_id,
+        now=ask.deps.clock.wall(),
+    )
+    return _shown(saved)
+
+
+def _shown(stored: StoredWish) -> CallSettingsView:
+    wish = stored.wish
+    return CallSettingsView(
+        version=stored.version,
+        records=wish.records.value,
+        mode=wish.mode.value,
+        purpose=wish.purpose,
+        language=wish.language,
+        transcription=wish.transcribes,
+        transcription_alone=wish.transcribes_alone,
+        spoken=wish.spoken,
+        purpose_chars_max=PURPOSE_CHARS_MAX,
+        languages=LANGUAGES_SHOWN,
+    )

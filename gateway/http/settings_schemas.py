@@ -1,0 +1,47 @@
+"""The call settings of an account, as pydantic models."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from gateway.core.recording.announcement import PURPOSE_CHARS_MAX
+from gateway.http.shapes import Shape
+
+RecordsName = Literal["none", "inbound", "outbound", "both"]
+ModeName = Literal["official", "local"]
+
+
+class CallSettingsChange(Shape):
+    """What is wanted from the next call on; calls that run keep what they began with."""
+
+    version: int = Field(ge=0, le=2**31 - 1)
+    """Of the settings that were shown when the change was made."""
+    records: RecordsName
+    """Which calls are recorded."""
+    mode: ModeName
+    """`official`: WhatsApp announces and records, the gateway keeps a safety copy. `local`:
+    only the gateway records."""
+    purpose: Annotated[str, Field(max_length=4 * PURPOSE_CHARS_MAX)]
+    """Spoken to both sides after WhatsApp's own words, in the language chosen."""
+    language: Annotated[str, Field(max_length=16)]
+    transcription: bool
+    """WhatsApp writes down what was said, too."""
+    transcription_alone: bool
+    """Also where a call is not recorded."""
+
+
+class AnnouncedLanguage(Shape):
+    """A language in which WhatsApp announces; the purpose follows its words."""
+
+    code: str
+    recording: str
+    recording_and_transcription: str
+
+
+class CallSettingsView(CallSettingsChange):
+    """The settings in force."""
+
+    spoken: str | None
+    """What both sides hear before a recorded call; null if WhatsApp says nothing."""
+    purpose_chars_max: int
+    languages: list[AnnouncedLanguage]

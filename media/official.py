@@ -1,0 +1,179 @@
+"""Looks into recordings from outside, and cuts them: `python -m media.official inspect|cut …`.
+
+    inspect --file FILE [--against OURS [--laid-out 0:20000,35000:50000] [--expected MS]]
+    cut --file FILE --out OUT --keep 300:30300,…
+
+A process of its own, with low priority and bounded means: a foreign file that harms it harms
+nothing else. Prints one line of JSON: what was found or made, or `error` and `reason` with exit
+status 2 (the input) or 3 (the disk).
+"""
+
+import argparse
+import errno
+import itertools
+import os
+import sys
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Final
+
+from media.assemble import (
+    BAD_INPUT,
+    DISK_FAILED,
+    AssemblyFailed,
+    limit_process,
+    print_line,
+    replacing,
+)
+from media.assemble_ogg import DigestingSink
+from media.envelope import Floats, read_envelope, spread
+from media.offset import find_offset
+from media.ogg_cut import cut
+from media.ogg_opus import SAMPLE_RATE
+from media.ogg_reader import BadOgg, OpusReader
+
+CHANNELS_MAX: Final = 2
+LISTEN_MS: Final = 180_000
+"""How much of both is compared; decoding is what takes time."""
+LISTEN_LONGER_MS: Final = 3 * 3_600_000
+"""How much, where the beginning did not decide: one of them may be silent there."""
+_PER_MS: Final = SAMPLE_RATE // 1000
+
+Intervals = tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Inspected:
+    """What a foreign file is. `offset_ms` is None where nothing could be compared."""
+
+    duration_ms: int
+    channels: int
+    offset_ms: int | None = None
+    certainty: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CutFile:
+    """What was made."""
+
+    duration_ms: int
+    bytes: int
+    sha256: str
+
+
+def inspect(
+    file: Path, ours: Path | None = None, *, laid_out: Intervals = (), expected_ms: int = 0
+) -> Inspected:
+    """Read a file to its end, and lay it over our own recording if there is one.
+
+    `laid_out` says when (in ms of real time since the capture began) what ours holds was
+    recorded. Raises `AssemblyFailed`.
+    """
+    heard, reader = _listen(file, LISTEN_MS)
+    if not reader.samples:
+        raise AssemblyFailed("nothing_recorded", "it holds no audio")
+    found = Inspected(-(-reader.samples // _PER_MS), reader.head.channels)
+    if ours is None:
+        return found
+    offset = None
+    for listen_ms in (LISTEN_MS, LISTEN_LONGER_MS):
+        own = _listen_to_ours(ours, listen_ms)
+        offset = find_offset(spread(own, laid_out), heard, expected_ms=expected_ms)
+        if offset is not None or found.duration_ms <= listen_ms:
+            break
+        heard, _ = _listen(file, LISTEN_LONGER_MS)
+    if offset is None:
+        return found
+    return Inspected(found.duration_ms, found.channels, offset.ms, offset.certainty)
+
+
+def _listen(path: Path, listen_ms: int) -> tuple[Floats, OpusReader]:
+    try:
+        with path.open("rb") as source:
+            reader = OpusReader(source)
+            _check_streams(reader)
+            return read_envelope(reader, listen_ms=listen_ms), reader
+    except BadOgg as error:
+        raise AssemblyFailed("not_ogg_opus", str(error)) from error
+    except OSError as error:
+        raise AssemblyFailed("unreadable", error.strerror or "", status=DISK_FAILED) from error
+
+
+def _listen_to_ours(path: Path, listen_ms: int) -> Floats:
+    try:
+        with path.open("rb") as source:
+            return read_envelope(OpusReader(source), listen_ms=listen_ms, reads_on=False)
+    except (BadOgg, OSError) as error:
+        raise AssemblyFailed("ours_unreadable", str(error)) from error
+
+
+def _check_streams(reader: OpusReader) -> None:
+    if max(reader.head.channels, reader.head.streams) > CHANNELS_MAX:
+        raise BadOgg("it has more than two channels")
+
+
+def cut_file(file: Path, out: Path, keep: Intervals) -> CutFile:
+    """Write `out` whole and durable, or not at all; raises `AssemblyFailed`."""
+    try:
+        with file.open("rb") as source, replacing(out) as (target, _):
+            sink = DigestingSink(target)
+            samples = cut(source, sink, keep)
+            target.flush()
+            os.fsync(target.fileno())
+    except BadOgg as error:
+        raise AssemblyFailed("not_ogg_opus", str(error)) from error
+    except ValueError as error:
+        raise AssemblyFailed("nothing_kept", str(error)) from error
+    except OSError as error:
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+        code = "disk_full" if full else "io_error"
+        raise AssemblyFailed(code, error.strerror or code, status=DISK_FAILED) from error
+    return CutFile(round(samples / _PER_MS), sink.size, sink.sha256)
+
+
+def intervals(text: str) -> Intervals:
+    """Read `begin:end,begin:end…` (ms, in order and apart); raises `ValueError`."""
+    pairs = [part.split(":") for part in text.split(",") if part]
+    read = tuple((int(begin), int(end)) for begin, end in pairs)
+    ordered = [edge for pair in read for edge in pair]
+    if any(left > right for left, right in itertools.pairwise(ordered)):
+        raise ValueError("intervals must be in order")
+    return read
+
+
+def main() -> int:
+    """Do what the command line says; prints one line of JSON."""
+    parser = argparse.ArgumentParser(prog="media.official", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    looking = commands.add_parser("inspect")
+    looking.add_argument("--against", type=Path)
+    looking.add_argument("--laid-out", type=intervals, default=())
+    looking.add_argument("--expected", type=int, default=0)
+    cutting = commands.add_parser("cut")
+    cutting.add_argument("--out", type=Path, required=True)
+    cutting.add_argument("--keep", type=intervals, required=True)
+    for each in (looking, cutting):
+        each.add_argument("--file", type=Path, required=True)
+    asked = parser.parse_args()
+    limit_process(asked.file.stat().st_size if asked.file.exists() else 0)
+    try:
+        print_line(asdict(_carry_out(asked)))
+    except AssemblyFailed as failed:
+        print_line({"error": failed.code, "reason": str(failed)})
+        return failed.status
+    except MemoryError:
+        print_line({"error": "too_large", "reason": "it does not fit the memory"})
+        return BAD_INPUT
+    return 0
+
+
+def _carry_out(asked: argparse.Namespace) -> Inspected | CutFile:
+    if asked.command == "cut":
+        return cut_file(asked.file, asked.out, asked.keep)
+    return inspect(
+        asked.file, asked.against, laid_out=asked.laid_out, expected_ms=asked.expected
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

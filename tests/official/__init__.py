@@ -1,0 +1,1 @@
+"""Official recordings on real stores, real files and the sandbox."""

@@ -11,6 +11,7 @@ import { Problem } from "../../ui/Problem";
 import { talkedMs } from "../calls";
 import { usePhone } from "../context";
 import classes from "./Call.module.css";
+import { RecordingBadge } from "./RecordingBadge";
 
 export function LastCall({ call }: { call: CallView }) {
   const { t } = useTranslation();
@@ -33,6 +34,7 @@ export function LastCall({ call }: { call: CallView }) {
         ) : (
           <Text size="sm">{nameOf(call.peer, t)}</Text>
         )}
+        {call.state === "ended" && <RecordingBadge call={call} />}
         {call.problem && (
           <Problem
             title={outcomeText(call.outcome, t)}

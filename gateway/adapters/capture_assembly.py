@@ -69,7 +69,12 @@ class CaptureAssembly(Assembler):
         )
         if len(said) != 1:
             return NotAssembled("process_failed", "the process ended without a result")
-        return self._made(said[0], out, peaks)
+        (result,) = said
+        if result.get("capture_id", call_id) != call_id:
+            # A file under a name that is not its own: another call's time is not this one's.
+            await asyncio.to_thread(_remove, out, peaks)
+            return NotAssembled("foreign_capture", "the files are another call's")
+        return self._made(result, out, peaks)
 
     def _made(
         self, said: dict[str, Any], out: Path, peaks: Path
@@ -130,6 +135,11 @@ class CaptureAssembly(Assembler):
 
     def _all_files(self) -> list[Path]:
         return sorted(self._places.captures.glob(f"*{SUFFIX}"))
+
+
+def _remove(*paths: Path) -> None:
+    for path in paths:
+        path.unlink(missing_ok=True)
 
 
 async def run_module(

@@ -55,6 +55,8 @@ class FakeGateway:
         self.make_leg: Callable[[], AgentLeg] = AgentLeg
         self.legs_blocked = False
         self.forbid_trace = False
+        self.quota: Json | None = None
+        """None: it cannot be read."""
         self.alive_count = 0
         self.numbers = NUMBERS
         self.leg_gate = asyncio.Event()
@@ -127,6 +129,20 @@ class FakeGateway:
         call.update(facts, version=call["version"] + 1)
         await self._announce(call)
 
+    async def tell_recording(self, call_id: str, recording: Json) -> None:
+        """What a capture does now; not a new version of the call."""
+        self.calls[call_id]["recording"] = recording
+        await self._send_all({"type": "recording", "call_id": call_id, "recording": recording})
+
+    async def tell_quota(self, picture: Json) -> None:
+        self.quota = picture
+        await self._send_leads({"type": "quota", **picture})
+
+    async def tell_threshold(self, threshold: int) -> None:
+        await self._send_leads(
+            {"type": "quota_threshold", "threshold": threshold, "at": stamp()}
+        )
+
     async def notify(self, code: str) -> None:
         await self._send_all({"type": "notice", "code": code, "detail": f"detail of {code}"})
 
@@ -162,7 +178,7 @@ class FakeGateway:
             "number": number, "agent": None, "offered_to": [], "created_at": stamp(),
             "answered_at": None, "ended_at": None, "muted": False, "held": False,
             "agent_away": False, "reattach_until": None, "outcome": None, "problem": None,
-            "quality": None,
+            "quality": None, "recording": None,
         }  # fmt: skip
         return self.calls[call_id]
 
@@ -195,8 +211,13 @@ class FakeGateway:
     async def _announce(self, call: Json) -> None:
         await self._send_all({"type": "call", "call": call})
 
-    async def _send_all(self, event: Json) -> None:
-        for socket, (_user_id, counter) in list(self._sockets.items()):
+    async def _send_leads(self, event: Json) -> None:
+        await self._send_all(event, roles={"supervisor", "admin"})
+
+    async def _send_all(self, event: Json, *, roles: set[str] | None = None) -> None:
+        for socket, (user_id, counter) in list(self._sockets.items()):
+            if roles is not None and self.people[user_id]["role"] not in roles:
+                continue
             counter[0] += 1
             if not socket.closed:
                 await socket.send_json({"seq": counter[0], **event})

@@ -25,6 +25,7 @@ def make_routes(gateway: FakeGateway) -> list[web.RouteDef]:
         web.get(f"{api}/calls/{{id}}", served.call),
         web.get(f"{api}/calls/{{id}}/trace", served.trace),
         web.post(f"{api}/calls/{{id}}/{{deed}}", served.act),
+        web.get(f"{api}/quota", served.quota),
         web.get(f"{api}/events", gateway.serve_events),
         web.get("/{path:.*}", served.page),
     ]
@@ -118,6 +119,12 @@ class Routes:
             return problem("forbidden", 403)
         lines = self.gateway.traces.get(request.match_info["id"], [])
         return web.json_response({"lines": lines})
+
+    async def quota(self, request: web.Request) -> web.Response:
+        if self.gateway.people[self.user(request)]["role"] == "agent":
+            return problem("forbidden", 403)
+        quota = self.gateway.quota
+        return problem("store_down", 503) if quota is None else web.json_response(quota)
 
     async def act(self, request: web.Request) -> web.Response:
         gateway, deed = self.gateway, request.match_info["deed"]

@@ -22,6 +22,7 @@ TRACE = [
     (65_262, "machine", "ended", {"outcome": "completed"}),
 ]
 LEG = {"loss": 0.001, "jitter_ms": 4.2, "round_trip_ms": 38.0, "bars": 5}
+RECORDING = {"written_ms": None, "ends_at": None, "duration_ms": None}
 BAD_LEG = {"loss": 0.062, "jitter_ms": 31.0, "round_trip_ms": 210.0, "bars": 2}
 
 
@@ -76,7 +77,9 @@ async def screens(page: Page, gateway: FakeGateway) -> AsyncIterator[str]:
     await softphone.answer(page)
     await gateway.pick_up(live)
     await softphone.expect_talking(page)
-    await gateway.change(live, quality={"agent": LEG, "whatsapp": BAD_LEG})
+    stopped = RECORDING | {"state": "stopped", "reason": "quota"}
+    quality = {"agent": LEG, "whatsapp": BAD_LEG}
+    await gateway.change(live, quality=quality, recording=stopped)
     await softphone.mute(page)
     await gateway.notify("store_down")
     yield "phone-in-call"

@@ -119,6 +119,19 @@ async def test_what_cannot_be_read_is_told_by_its_code_and_kept(
     assert path.exists()
 
 
+async def test_a_file_under_another_calls_name_is_nobodys_recording(
+    places: AssemblyPlaces, assembly: CaptureAssembly
+) -> None:
+    own = capture(places)
+    foreign = own.with_name(f"{'d' * 26}.000.capture")
+    own.rename(foreign)
+    result = await assembly.assemble(CallId("d" * 26), ACCOUNT)
+    assert isinstance(result, NotAssembled)
+    assert result.code == "foreign_capture"
+    assert foreign.exists()
+    assert not list(places.recordings.rglob("*.ogg"))
+
+
 async def test_a_torn_file_is_closed_by_recovery_and_keeps_what_is_whole(
     places: AssemblyPlaces, assembly: CaptureAssembly
 ) -> None:

@@ -9,6 +9,7 @@ import type {
   Direction,
   Me,
   Problem,
+  Quota,
   Trace,
 } from "./types";
 
@@ -126,6 +127,9 @@ export const api = {
   call: (id: string, signal?: AbortSignal) => ask<CallView>("GET", call(id), { signal }),
   trace: (id: string, signal?: AbortSignal) =>
     ask<Trace>("GET", `${call(id)}/trace`, { signal }),
+
+  /** For supervisors and admins. */
+  quota: (signal?: AbortSignal) => ask<Quota>("GET", "/quota", { signal }),
 
   /** `key` makes a repeated request harmless: the same key never dials twice. */
   dial: (to: DialTarget, numberId: string | undefined, legId: string, key: string) =>

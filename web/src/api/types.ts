@@ -20,6 +20,10 @@ export type Availability = Me["availability"];
 export type Direction = CallView["direction"];
 export type Outcome = NonNullable<CallView["outcome"]>;
 export type PresenceState = Presence["state"];
+export type Recording = NonNullable<CallView["recording"]>;
+export type RecordingMessage = Schemas["RecordingMessage"];
+export type Quota = Schemas["QuotaView"];
+export type QuotaMessage = Schemas["QuotaMessage"];
 export type QualityMessage = Schemas["QualityMessage"];
 
 /** Any subset is possible: some people hide their number, some have no name. */
@@ -48,4 +52,7 @@ export type ServerMessage =
   | Schemas["CallMessage"]
   | Schemas["PresenceMessage"]
   | Schemas["NoticeMessage"]
-  | Schemas["QualityMessage"];
+  | Schemas["QualityMessage"]
+  | Schemas["RecordingMessage"]
+  | Schemas["QuotaMessage"]
+  | Schemas["ThresholdMessage"];

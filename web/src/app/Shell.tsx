@@ -5,12 +5,13 @@ import { useDisclosure } from "@mantine/hooks";
 import { type ComponentType, lazy, Suspense } from "react";
 import { useTranslation } from "react-i18next";
 import { Link, Route, Switch, useLocation } from "wouter";
+import { useMe } from "../phone/context";
 import { Announcer } from "../phone/ui/Announcer";
 import { CallBar } from "../phone/ui/CallBar";
 import { PhonePage } from "../phone/ui/PhonePage";
 import { StatusPill } from "../phone/ui/StatusPill";
 import { useShortcuts } from "../phone/ui/useShortcuts";
-import { IconList, IconPhone, IconSettings } from "../ui/icons";
+import { IconHourglass, IconList, IconPhone, IconSettings } from "../ui/icons";
 import { Banners } from "./Banners";
 import { Boundary } from "./Boundary";
 import { NotFoundPage } from "./NotFoundPage";
@@ -21,26 +22,32 @@ const UserMenu = lazy(() => import("./UserMenu"));
 const KeySheet = lazy(() => import("../phone/ui/KeySheet"));
 const CallsPage = lazy(() => import("../calls/CallsPage"));
 const CallPage = lazy(() => import("../calls/CallPage"));
+const MinutesPage = lazy(() => import("../minutes/MinutesPage"));
 const SettingsPage = lazy(() => import("../settings/SettingsPage"));
 
 interface Place {
   to: string;
-  text: "phone" | "calls" | "settings";
+  text: "phone" | "calls" | "minutes" | "settings";
   icon: ComponentType<{ size?: number }>;
+  /** Not for agents. */
+  isForLeads?: true;
 }
 
 const places: readonly Place[] = [
   { to: "/", text: "phone", icon: IconPhone },
   { to: "/calls", text: "calls", icon: IconList },
+  { to: "/minutes", text: "minutes", icon: IconHourglass, isForLeads: true },
   { to: "/settings", text: "settings", icon: IconSettings },
 ];
 
 function Navigation() {
   const { t } = useTranslation();
   const [path] = useLocation();
+  const isLead = useMe().user.role !== "agent";
+  const shown = places.filter(({ isForLeads }) => isLead || isForLeads === undefined);
   return (
     <nav className={classes.nav} aria-label={t("app.navigation")}>
-      {places.map(({ to, text, icon: Icon }) => {
+      {shown.map(({ to, text, icon: Icon }) => {
         const isHere = to === "/" ? path === "/" : path.startsWith(to);
         return (
           <Link
@@ -62,6 +69,7 @@ export function Shell() {
   const { t } = useTranslation();
   const [path] = useLocation();
   const [isSheetOpen, sheet] = useDisclosure(false);
+  const isLead = useMe().user.role !== "agent";
   useShortcuts(sheet.toggle);
   useFreshLists();
   return (
@@ -93,6 +101,7 @@ export function Shell() {
                 <Route path="/" component={PhonePage} />
                 <Route path="/calls" component={CallsPage} />
                 <Route path="/calls/:id">{({ id }) => <CallPage id={id} />}</Route>
+                {isLead && <Route path="/minutes" component={MinutesPage} />}
                 <Route path="/settings" component={SettingsPage} />
                 <Route component={NotFoundPage} />
               </Switch>

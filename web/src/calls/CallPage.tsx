@@ -10,6 +10,7 @@ import { formatDuration, formatMoment } from "../i18n/format";
 import { talkedMs } from "../phone/calls";
 import { useLine, useMe } from "../phone/context";
 import { PersonFacts, PersonHead } from "../phone/ui/PersonCard";
+import { RecordingBadge } from "../phone/ui/RecordingBadge";
 import { IconArrowLeft } from "../ui/icons";
 import { outcomeText } from "../ui/names";
 import { Problem } from "../ui/Problem";
@@ -85,6 +86,7 @@ function Facts({ call }: { call: CallView }) {
           />
         )}
         <PersonFacts call={call} />
+        <RecordingBadge call={call} />
         <Group gap="xl">
           {facts.map(
             ([label, value]) =>

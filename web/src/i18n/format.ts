@@ -42,3 +42,19 @@ export function formatPercent(fraction: number): string {
     maximumFractionDigits: 1,
   }).format(fraction);
 }
+
+/** Recording time: minutes and seconds, `1,234:05`; the list of minutes has no hours. */
+export function formatMinutes(ms: number): string {
+  const whole = Math.floor(ms / 1000);
+  const minutes = new Intl.NumberFormat(locale()).format(Math.floor(whole / 60));
+  return `${minutes}:${String(whole % 60).padStart(2, "0")}`;
+}
+
+/** Hours and minutes in the account's time zone. */
+export function formatClock(iso: string, timeZone: string): string {
+  return new Intl.DateTimeFormat(locale(), {
+    timeStyle: "short",
+    hourCycle: "h23",
+    timeZone,
+  }).format(new Date(iso));
+}

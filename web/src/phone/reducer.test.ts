@@ -261,3 +261,85 @@ function permutations<T>(items: readonly T[]): T[][] {
     permutations(items.filter((_, other) => other !== index)).map((rest) => [item, ...rest]),
   );
 }
+
+describe("recordings and minutes", () => {
+  const recording = {
+    state: "recording" as const,
+    reason: null,
+    written_ms: 2_000,
+    ends_at: null,
+    duration_ms: null,
+  };
+  const quota = {
+    at: "2026-05-04T03:00:00.000Z",
+    version: 7,
+    capacity_ms: 60_000,
+    used_ms: 2_000,
+    reserved_ms: 8_000,
+    free_ms: 50_000,
+    overdrawn_ms: 0,
+    suspense_ms: 0,
+    level: 0 as const,
+    empty_at: null,
+    captures: [],
+  };
+
+  it("show what a capture does, which is no new version of the call", () => {
+    const news = message({ seq: 2, type: "recording", call_id: talking.id, recording });
+    const state = stateAfter(...connection([talking], []), news);
+    expect(ownCall(state)).toEqual({ ...talking, recording });
+  });
+
+  it("leave a call that is not here alone", () => {
+    const news = message({ seq: 2, type: "recording", call_id: "k9", recording });
+    expect(stateAfter(...connection([talking], []), news).live).toEqual({
+      [talking.id]: talking,
+    });
+  });
+
+  it("keep the latest picture of the minutes", () => {
+    const late = { ...quota, at: "2026-05-04T03:00:02.000Z", used_ms: 4_000 };
+    const state = stateAfter(
+      ...connection([], [], supervisor),
+      message({ seq: 2, type: "quota", ...late }),
+      message({ seq: 3, type: "quota", ...quota }),
+    );
+    expect(state.quota).toEqual(late);
+    expect(state.gap).toBe(false);
+  });
+
+  it("tell the highest threshold that was crossed, until it is put away", () => {
+    const at = quota.at;
+    const crossed = stateAfter(
+      ...connection([], [], supervisor),
+      message({ seq: 2, type: "quota_threshold", threshold: 80, at }),
+      message({ seq: 3, type: "quota_threshold", threshold: 95, at }),
+    );
+    expect(crossed.notices.map(({ code }) => code)).toEqual(["quota_95"]);
+    const away = reduce(crossed, { type: "notice_dismissed", code: "quota_95" });
+    expect(away.notices).toEqual([]);
+  });
+
+  it("bring news of an ended call, but not back what was put away", () => {
+    const kept = { ...recording, state: "kept" as const, duration_ms: 2_000 };
+    const over = { ...ended, ended_at: "2026-05-04T03:05:00.000Z" };
+    const saved = { ...over, version: over.version + 1, recording: kept };
+    const later = message({ seq: 3, type: "call", call: saved });
+    const state = stateAfter(...connection([talking], [over]), later);
+    expect(state.lastCall).toEqual(saved);
+    const dismissed = stateAfter(
+      ...connection([talking], [over]),
+      { type: "last_call_dismissed" },
+      later,
+    );
+    expect(dismissed.lastCall).toBeNull();
+  });
+
+  it("do not show an older call again in place of a newer one", () => {
+    const first = { ...ended, ended_at: "2026-05-04T03:05:00.000Z" };
+    const second = { ...ended, id: "k2", ended_at: "2026-05-04T03:09:00.000Z" };
+    const saved = { ...first, version: first.version + 1 };
+    const state = stateAfter(...connection([talking], [first, second, saved]));
+    expect(state.lastCall).toEqual(second);
+  });
+});

@@ -6,7 +6,16 @@
  * back to a lower version, whichever way the older news came (event, snapshot or REST answer).
  */
 
-import type { CallView, Me, Presence, QualityMessage, ServerMessage } from "../api/types";
+import type {
+  CallView,
+  Me,
+  Presence,
+  QualityMessage,
+  Quota,
+  RecordingMessage,
+  ServerMessage,
+} from "../api/types";
+import { newerOf } from "../minutes/quota";
 
 /** How many ended calls are remembered, so that late news cannot bring them back to life. */
 export const TOMBSTONES_MAX = 100;
@@ -37,10 +46,14 @@ export interface LineState {
   live: Readonly<Record<string, CallView>>;
   /** The newest call that left this desk, to tell what became of it: ended, or a colleague's. */
   lastCall: CallView | null;
+  /** The call whose end was read and put away; its recording may still bring news of it. */
+  dismissedCall: string | null;
   /** Versions of calls that left the live list, oldest first. */
   gone: ReadonlyMap<string, number>;
   presence: Readonly<Record<string, Presence>>;
   notices: readonly Notice[];
+  /** How the recording minutes stand; supervisors and admins are told. */
+  quota: Quota | null;
 }
 
 export type LineEvent =
@@ -63,9 +76,11 @@ export const initialLine: LineState = {
   me: null,
   live: {},
   lastCall: null,
+  dismissedCall: null,
   gone: new Map(),
   presence: {},
   notices: [],
+  quota: null,
 };
 
 export function reduce(state: LineState, event: LineEvent): LineState {
@@ -86,7 +101,7 @@ export function reduce(state: LineState, event: LineEvent): LineState {
     case "me_read":
       return { ...state, connection: "connecting", me: event.me };
     case "last_call_dismissed":
-      return { ...state, lastCall: null };
+      return { ...state, lastCall: null, dismissedCall: state.lastCall?.id ?? null };
     case "notice_dismissed":
       return { ...state, notices: state.notices.filter(({ code }) => code !== event.code) };
     case "message":
@@ -112,6 +127,14 @@ function onMessage(state: LineState, message: ServerMessage, receivedAt: number)
       return { ...numbered, notices: withNotice(state.notices, message) };
     case "quality":
       return withQuality(numbered, message);
+    case "recording":
+      return withRecording(numbered, message);
+    case "quota": {
+      const { seq: _seq, type: _type, ...quota } = message;
+      return { ...numbered, quota: newerOf(quota, state.quota) };
+    }
+    case "quota_threshold":
+      return withThreshold(numbered, message.threshold);
     default:
       // A newer gateway may say things that this page does not know: numbered, and let be.
       return numbered;
@@ -171,6 +194,19 @@ function withQuality(state: LineState, { call_id, quality }: QualityMessage): Li
   return { ...state, live: { ...state.live, [call_id]: { ...call, quality } } };
 }
 
+function withRecording(state: LineState, { call_id, recording }: RecordingMessage): LineState {
+  const call = state.live[call_id];
+  if (call === undefined) return state;
+  return { ...state, live: { ...state.live, [call_id]: { ...call, recording } } };
+}
+
+/** The highest threshold says all that lower ones did. */
+function withThreshold(state: LineState, threshold: number): LineState {
+  const others = state.notices.filter(({ code }) => !code.startsWith("quota_"));
+  const notice = { seq: state.seq, code: `quota_${threshold}`, detail: "" };
+  return { ...state, notices: [...others, notice] };
+}
+
 /** Agents see calls offered to them and their own; supervisors and admins see all. */
 function concerns(call: CallView, me: Me | null): boolean {
   if (me === null || me.user.role !== "agent") return true;
@@ -178,10 +214,13 @@ function concerns(call: CallView, me: Me | null): boolean {
 }
 
 function lastCallAfter(
-  { lastCall, me }: LineState,
+  { lastCall, dismissedCall, me }: LineState,
   held: CallView | undefined,
   call: CallView,
 ): CallView | null {
+  // The recording of a call is made after its end: news of what was put away, or of an older one.
+  const isOlder = (call.ended_at ?? "") < (lastCall?.ended_at ?? "");
+  if (call.state === "ended" && (call.id === dismissedCall || isOlder)) return lastCall;
   if (me !== null && isToldAbout(call, held, me.user.id)) return call;
   if (lastCall?.id !== call.id) return lastCall;
   // It rings here again: nothing became of it yet.

@@ -11,6 +11,7 @@ export {
   IconDeviceLaptop,
   IconHeadset,
   IconHistory,
+  IconHourglass,
   IconKeyboard,
   IconLanguage,
   IconList,

@@ -19,6 +19,7 @@ import classes from "./Call.module.css";
 import { Meter } from "./Meter";
 import { PersonFacts, PersonHead } from "./PersonCard";
 import { Quality } from "./Quality";
+import { RecordingBadge } from "./RecordingBadge";
 import { useServerNow, useStatus } from "./useStatus";
 
 export function ActiveCall({ call }: { call: CallView }) {
@@ -45,6 +46,7 @@ export function ActiveCall({ call }: { call: CallView }) {
           <PersonHead peer={call.peer} detail={stateText(status, call, t)} />
           <Timer call={call} />
         </Group>
+        <RecordingBadge call={call} />
         <Hints call={call} status={status} />
         <CallControls call={call} />
         {callHere === call.id && <LabelledMeter />}

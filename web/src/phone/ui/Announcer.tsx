@@ -5,8 +5,9 @@ import { useTranslation } from "react-i18next";
 import { nameOf, outcomeText } from "../../ui/names";
 import { offers, ownCall } from "../calls";
 import { useControl, useLine } from "../context";
+import { markOf, recordingOf } from "../recording";
 import type { Status } from "../status";
-import { useStatus } from "./useStatus";
+import { useServerNow, useStatus } from "./useStatus";
 
 /** States that are worth words without a call. */
 const idle: readonly Status[] = ["ready", "not_ready", "offline"];
@@ -32,6 +33,10 @@ export function Announcer() {
   const who = nameOf(peer, t);
   const muted = call === null ? null : (control.muted ?? call.muted);
   const last = line.lastCall;
+  // News of its recording are no second end.
+  const lastKey = last === null ? null : `${last.id}/${last.state}`;
+  const serverNow = useServerNow();
+  const mark = call === null ? null : markOf(recordingOf(call, serverNow));
 
   const [calm, setCalm] = useState("");
   const [urgent, setUrgent] = useState("");
@@ -47,6 +52,7 @@ export function Announcer() {
     }
   }, [status, who, t]);
 
+  // biome-ignore lint/correctness/useExhaustiveDependencies: what is told follows from the key
   useEffect(() => {
     if (last === null) return;
     if (last.state === "ended") {
@@ -54,7 +60,11 @@ export function Announcer() {
     } else {
       setCalm(t("call.taken", { agent: last.agent?.name ?? "" }));
     }
-  }, [last, t]);
+  }, [lastKey, t]);
+
+  useEffect(() => {
+    if (mark !== null) setCalm(t(`announce.recording_${mark}`));
+  }, [mark, t]);
 
   useEffect(() => {
     if (muted !== null && wasMuted.current !== null && muted !== wasMuted.current) {

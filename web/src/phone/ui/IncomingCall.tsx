@@ -7,6 +7,7 @@ import { IconPhone, IconPhoneOff } from "../../ui/icons";
 import { useControl, useMe, useOwnership, usePhone, useStation } from "../context";
 import classes from "./Call.module.css";
 import { PersonFacts, PersonHead } from "./PersonCard";
+import { RecordingBadge } from "./RecordingBadge";
 
 export function IncomingCall({ call, others }: { call: CallView; others: number }) {
   const { t } = useTranslation();
@@ -27,6 +28,7 @@ export function IncomingCall({ call, others }: { call: CallView; others: number 
         </Group>
         <PersonHead peer={call.peer} />
         <PersonFacts call={call} />
+        <RecordingBadge call={call} />
         <IncomingActions call={call} />
         {others > 0 && (
           <Text size="sm" c="var(--quiet)">

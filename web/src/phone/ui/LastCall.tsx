@@ -12,6 +12,7 @@ import { Problem } from "../../ui/Problem";
 import { talkedMs } from "../calls";
 import { useControl, useMe, useOwnership, usePhone, useStation } from "../context";
 import classes from "./Call.module.css";
+import { RecordingBadge } from "./RecordingBadge";
 
 export function LastCall({ call }: { call: CallView }) {
   const { t } = useTranslation();
@@ -31,6 +32,7 @@ export function LastCall({ call }: { call: CallView }) {
           {!isSaid && ` · ${outcome}`}
           <LinkToCall call={call} />
         </Text>
+        {call.state === "ended" && <RecordingBadge call={call} />}
         {call.problem && (
           <Problem
             title={outcome}

@@ -1,0 +1,1 @@
+"""Minutes, captures and files together: real media workers, real SQL."""

@@ -17,7 +17,7 @@ from gateway.core.recording.facts import (
     OfficialFailure,
 )
 from gateway.core.recording.intervals import Intervals, shifted
-from gateway.core.recording.reconcile import Conclusion, Verdict
+from gateway.core.recording.reconcile import AWAITED_S, Conclusion, Verdict
 from gateway.core.recording.transcript import read_transcript, within
 from gateway.ports.accounts import Directory, Number
 from gateway.ports.calls import CallRow, CallStore
@@ -34,6 +34,7 @@ DAMAGED_TRIES = 4
 """A file that came damaged so often counts as corrupt; it is asked for all the same."""
 UNASKED_AFTER_S = 3_600.0
 """A call that ended so long ago and has no case was not to be recorded."""
+OURS_NOT_READY = "our own recording is being made"
 TRANSCRIPT_BYTES_MAX = 16 << 20
 _SETBACKS = {
     FetchFault.NO_ANSWER: Setback.OUTAGE,
@@ -72,6 +73,12 @@ class OfficialCalls:
             raise TryLater(Setback.NOT_YET, "call not over")
         return row
 
+    def check_ours(self, case: Case) -> None:
+        """Raise `TryLater` while our own recording, to compare with, is still being made."""
+        is_early = self._clock.wall() < case.facts.ended_at + AWAITED_S
+        if case.facts.local is None and is_early:
+            raise TryLater(Setback.NOT_YET, OURS_NOT_READY)
+
     async def case(self, row: CallRow) -> Case | None:
         """Return the call's case; None: it was not to be recorded. Raises `TryLater`."""
         case = await self.cases.load(row.call_id)
@@ -107,6 +114,7 @@ class FetchRecording(JobWork):
             raise NotWanted("the books of its call are closed")
         if case.facts.announced_until < wanted.until:
             await self._reconciler.tell(row.call_id, Announced(wanted.until))
+        self._calls.check_ours(case)
         try:
             async with self._media.hold(number, wanted.media) as fetched:
                 await self._keep(case, fetched)
@@ -150,7 +158,7 @@ class FetchRecording(JobWork):
             offset_ms=found.offset_ms if has_ours else None,
         )
         if not await self._reconciler.settle(call_id, Fetched(fetched.fd, copy)):
-            raise TryLater(Setback.NOT_YET, "our own recording is being made")
+            raise TryLater(Setback.NOT_YET, OURS_NOT_READY)
 
     async def _note_damage(self, call_id: CallId, job: Job, failed: FetchFailed) -> None:
         is_damage = _SETBACKS[failed.fault] is Setback.DAMAGED

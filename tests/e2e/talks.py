@@ -74,7 +74,7 @@ async def ring(
     stack: Stack, agent: HeadlessAgent, user_id: str = CUSTOMER, **persona: object
 ) -> Talk:
     """Have a customer call; returns when it rings at the agent."""
-    wacid = (await stack.sandbox.call_business(user_id, says=TONE, **persona))["wacid"]
+    wacid = (await stack.sandbox.call_business(user_id, **{"says": TONE} | persona))["wacid"]
     view = await agent.wait_for(
         lambda call: call["state"] == "ringing" and call["peer"]["user_id"] == user_id,
         within_s=PATIENCE_S,

@@ -131,6 +131,8 @@ class GatewayLink:
 
     def _write_waiting(self) -> int:
         """Write all answers and events that wait; returns how many commands they answer."""
+        if self._writer.is_closing():
+            return 0  # A killed gateway; uvloop calls a write to it a mistake.
         answers = list(self._answers)
         self._answers.clear()
         messages: list[Message] = [*answers, *self._events.take()]

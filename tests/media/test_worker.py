@@ -9,17 +9,25 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import cast
 
 import pytest
+import uvloop
 
 from media import protocol
+from media.commands import CommandDesk
+from media.event_log import EventLog
+from media.gateway_link import GatewayLink
 from media.protocol import (
+    PROTOCOL_VERSION,
     CloseReason,
     Failed,
     Hello,
     LegKind,
     LegState,
     Refused,
+    Snapshot,
+    Welcome,
 )
 from tests.conftest import Rounds
 from tests.media.gateway_client import GatewayClient, receive, send
@@ -162,6 +170,35 @@ async def test_garbage_of_an_admitted_gateway_ends_its_connection_only(
             writer.write(len(body).to_bytes(4, "big") + body)
             assert await asyncio.wait_for(reader.read(), 20) == b""
     await (await worker.connect()).close()
+
+
+def test_news_for_a_gateway_that_was_killed_is_no_mistake_of_ours() -> None:
+    async def scene() -> None:
+        ours, theirs = socket.socketpair()
+        reader, writer = await asyncio.open_connection(sock=ours)
+        events = EventLog(10)
+        link = GatewayLink(
+            reader,
+            writer,
+            desk=cast("CommandDesk", None),
+            commands=set(),
+            events=events,
+            commands_in_flight_max=1,
+        )
+        welcome = Welcome(
+            protocol_version=PROTOCOL_VERSION,
+            worker_id="w",
+            boot_id="b",
+            snapshot=Snapshot(last_seq=0, legs=()),
+        )
+        theirs.close()
+        writer.transport.abort()
+        await asyncio.sleep(0.05)
+        await asyncio.wait_for(link.run(welcome), 20)
+
+    # The worker's own loop: asyncio's takes a write to a closed connection without a word.
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(scene())
 
 
 async def test_files_are_ours_alone(worker: WorkerProcess) -> None:

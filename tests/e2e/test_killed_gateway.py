@@ -96,11 +96,7 @@ async def one_kill_in_four_calls(stack: Stack, agents: list[HeadlessAgent]) -> N
         (dialling, "dialling"),
         (ringing, "ringing"),
     ):
-        view = await talk.agent.read(talk.call_id)
-        assert view["state"] == state or (state, view["state"]) == (
-            "dialling",
-            "remote_ringing",
-        )
+        await talk.agent.wait_state(talk.call_id, state, LATER.get(state, state))
     for talk in (answered, placed):
         assert talk.agent.ear.longest_gap_s() < break_s
         await talk.heard_both_ways()

@@ -155,8 +155,9 @@ def _stores(
     hashing: PasswordHashing,
     plans: PlanBook,
 ) -> Foundation:
+    node_id = node_id_of(settings.data_path)
     return Foundation(
-        node_id=node_id_of(settings.data_path),
+        node_id=node_id,
         database=database,
         keys=keys,
         accounts=SqlAccounts(database, keys, hashing, clock.wall, random_id),
@@ -183,7 +184,7 @@ def _stores(
             database, Retention(inbox_s=settings.inbox_kept_s, trace_s=settings.trace_kept_s)
         ),
         quota_books=SqlQuotaBooks(database),
-        recordings=SqlRecordings(database),
+        recordings=SqlRecordings(database, node_id),
         sessions=SqlSessions(
             database,
             SessionBounds(

@@ -1,18 +1,37 @@
-"""The tables of recordings and of the workers that make them."""
+"""The tables of recordings, of their files, and of the workers that make them."""
 
-from sqlalchemy import BigInteger, Column, ForeignKey, Index, Table, text
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    Table,
+    false,
+    text,
+)
 
 from gateway.adapters.sql_schema import Seconds, metadata
-from gateway.adapters.sql_types import CleanText, JsonText
+from gateway.adapters.sql_types import CleanText, JsonText, OutsideText
 
-# One per recorded call. Written when the file is durable, in the transaction that charges it.
+# A literal, not a parameter: only then do both databases use the partial indexes.
+AVAILABLE = "state = 'available'"
+TRASHED = "state = 'trashed'"
+KEPT = "state = 'kept'"
+NEVER = "9999-12-31"
+
+# One per recorded call. Written when the file is durable, in the transaction that charges it;
+# it stays when the recording goes: digests, times, who and why are the proof of the deletion.
 recordings = Table(
     "recordings",
     metadata,
     Column("call_id", CleanText(26), primary_key=True),
     Column("account_id", ForeignKey("accounts.account_id"), nullable=False),
+    # `available | trashed | purged` (`core.recording.lifecycle.Life`).
     Column("state", CleanText(16), nullable=False),
-    # Relative to the folder of recordings.
+    # Key of what is played (`stored_files`), and of what a player draws of it.
     Column("file", CleanText(200), nullable=False),
     Column("peaks", CleanText(200)),
     Column("duration_ms", BigInteger, nullable=False),
@@ -21,7 +40,139 @@ recordings = Table(
     Column("began_at", Seconds, nullable=False),
     Column("finished_at", Seconds, nullable=False),
     Column("segments", JsonText, nullable=False),
+    # Grows with every change; a browser never lets a lower one overwrite a higher.
+    Column("version", Integer, nullable=False, server_default="1"),
+    # What the library filters by, from the call and its case; kept true by whoever writes them.
+    Column("direction", CleanText(16)),
+    Column("agent_id", CleanText(26)),
+    Column("peer_phone", OutsideText(32)),
+    Column("peer_user_id", OutsideText(256)),
+    Column("verdict", CleanText(24)),
+    Column("cut_by_quota", Boolean, nullable=False, server_default=false()),
+    # What somebody wrote beside it.
+    Column("note", OutsideText(1000)),
+    # Days in the account's zone: when it was made, and on which it goes by itself.
+    Column("made_day", CleanText(10), nullable=False, server_default=NEVER),
+    Column("purge_day", CleanText(10), nullable=False, server_default=NEVER),
+    # Legal hold; while `held_at` is set nothing deletes it.
+    Column("held_at", Seconds),
+    Column("held_by", CleanText(26)),
+    Column("held_why", OutsideText(400)),
+    # Its end: unreachable since, bytes not before, by whom, why, bytes gone since.
+    Column("trashed_at", Seconds),
+    Column("gone_after", Seconds),
+    Column("deleted_by", CleanText(26)),
+    Column("deleted_why", CleanText(16)),
+    Column("purged_at", Seconds),
     Index("ix_recordings_account_newest", "account_id", "began_at", "call_id"),
+    # Holds what filters ask, so that a page without an index of its own reads no other row.
+    Index(
+        "ix_recordings_library",
+        "account_id",
+        "began_at",
+        "call_id",
+        "direction",
+        "duration_ms",
+        "verdict",
+        "cut_by_quota",
+        sqlite_where=text(AVAILABLE),
+        postgresql_where=text(AVAILABLE),
+    ),
+    *(
+        Index(
+            f"ix_recordings_by_{column}",
+            "account_id",
+            column,
+            "began_at",
+            "call_id",
+            sqlite_where=text(AVAILABLE),
+            postgresql_where=text(AVAILABLE),
+        )
+        for column in ("agent_id", "peer_phone", "peer_user_id", "verdict")
+    ),
+    Index(
+        "ix_recordings_purge_day",
+        "account_id",
+        "purge_day",
+        sqlite_where=text(AVAILABLE),
+        postgresql_where=text(AVAILABLE),
+    ),
+    Index(
+        "ix_recordings_gone_after",
+        "gone_after",
+        sqlite_where=text(TRASHED),
+        postgresql_where=text(TRASHED),
+    ),
+)
+
+# One per durable file of any recording, wherever its bytes lie. The row is written before the
+# file or with it, and outlives it.
+stored_files = Table(
+    "stored_files",
+    metadata,
+    # Made by us: `account/call…`; the name in the folder and in the object store alike.
+    Column("key", CleanText(200), primary_key=True),
+    Column("account_id", ForeignKey("accounts.account_id"), nullable=False),
+    Column("call_id", CleanText(26), nullable=False),
+    # local | official | peaks
+    Column("role", CleanText(8), nullable=False),
+    # making (may be there) | kept | doomed (goes at `due_at`) | gone
+    Column("state", CleanText(8), nullable=False),
+    # folder (of `node_id`) | store
+    Column("place", CleanText(8), nullable=False),
+    # In whose folder a copy lies, or may still lie; None with `folder`: any node's.
+    Column("node_id", CleanText(64)),
+    # Sealed with this key; None: as it is.
+    Column("data_key_id", CleanText(26)),
+    # Of the content before it was sealed; None: not known yet.
+    Column("bytes", BigInteger),
+    Column("sha256", CleanText(64)),
+    Column("made_at", Seconds, nullable=False),
+    Column("due_at", Seconds),
+    Column("gone_at", Seconds),
+    # When its digest was last found right, and what was found wrong: missing | damaged
+    Column("checked_at", Seconds, nullable=False, server_default="0"),
+    Column("fault", CleanText(8)),
+    Index("ix_stored_files_call_id", "call_id"),
+    Index(
+        "ix_stored_files_due_at",
+        "due_at",
+        sqlite_where=text("due_at IS NOT NULL"),
+        postgresql_where=text("due_at IS NOT NULL"),
+    ),
+    Index(
+        "ix_stored_files_unchecked",
+        "checked_at",
+        "key",
+        sqlite_where=text(KEPT),
+        postgresql_where=text(KEPT),
+    ),
+)
+
+# Keys that seal the files of one account, themselves sealed with the key ring.
+data_keys = Table(
+    "data_keys",
+    metadata,
+    Column("data_key_id", CleanText(26), primary_key=True),
+    Column("account_id", ForeignKey("accounts.account_id"), nullable=False, index=True),
+    Column("ring_key_id", CleanText(32), nullable=False),
+    Column("sealed", LargeBinary, nullable=False),
+    Column("created_at", Seconds, nullable=False),
+)
+
+# What an account wants of the life of its recordings; without a row, the defaults.
+recording_rules = Table(
+    "recording_rules",
+    metadata,
+    Column("account_id", ForeignKey("accounts.account_id"), primary_key=True),
+    Column("version", Integer, nullable=False),
+    # auto | stop | rotate
+    Column("when_full", CleanText(8), nullable=False),
+    # None: two years, by the calendar.
+    Column("retention_days", Integer),
+    Column("encrypts", Boolean, nullable=False),
+    Column("changed_at", Seconds, nullable=False),
+    Column("changed_by", CleanText(26)),
 )
 
 # Every life of a media worker that was ever allowed to write captures, and whose files it

@@ -4,26 +4,34 @@ from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import Row, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
 from typing_extensions import override
 
 from gateway.adapters.sql_engine import Database
 from gateway.adapters.sql_quota_charges import settle_in
 from gateway.adapters.sql_quota_rows import lock_account
+from gateway.adapters.sql_recording_facts import call_facts, days_of
 from gateway.adapters.sql_recording_schema import capture_workers, recordings
+from gateway.adapters.sql_stored_files import FileOwner, MadeFile, doom_files, keep_files
 from gateway.core.ids import CallId, NodeId
 from gateway.core.quota.charge import Recorded, Stamp
 from gateway.core.quota.lease import WorkerId
+from gateway.core.recording.files import FileRole
+from gateway.core.recording.lifecycle import Life
 from gateway.ports.quota import ChargedCall
 from gateway.ports.recordings import Assembled, Recording, RecordingStore
 
-AVAILABLE = "available"
+QUOTA = "quota"
+"""Why a segment ended that nothing more was granted for (`StopReason` of the worker)."""
 
 
 class SqlRecordings(RecordingStore):
     """What is recorded, and by whom."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, node_id: NodeId | None = None) -> None:
+        """`node_id` names the node in whose folder the files are that are kept here."""
         self._database = database
+        self._node_id = node_id
 
     @override
     async def keep(self, recording: Recording, recorded: Recorded, stamp: Stamp) -> ChargedCall:
@@ -31,12 +39,29 @@ class SqlRecordings(RecordingStore):
             locked = await lock_account(
                 connection, self._database, recording.account_id, now=stamp.at
             )
-            known = select(recordings.c.call_id).where(
-                recordings.c.call_id == recording.call_id
-            )
-            if (await connection.execute(known)).first() is None:
-                await connection.execute(insert(recordings).values(**_values(recording)))
+            known = select(recordings.c.state).where(recordings.c.call_id == recording.call_id)
+            state = (await connection.execute(known)).scalar_one_or_none()
+            if state is None:
+                await self._insert(connection, recording)
+            elif state != Life.AVAILABLE:
+                # Made anew after a crash, and deleted in between.
+                await doom_files(connection, recording.call_id, due_at=stamp.at)
             return await settle_in(connection, locked, recording.call_id, recorded, stamp)
+
+    async def _insert(self, connection: AsyncConnection, recording: Recording) -> None:
+        call_id, account_id = recording.call_id, recording.account_id
+        facts = await call_facts(connection, call_id)
+        days = await days_of(connection, account_id, recording.finished_at)
+        await connection.execute(
+            insert(recordings).values(**_values(recording), **facts, **days)
+        )
+        await keep_files(
+            connection,
+            self._database,
+            FileOwner(call_id, account_id, self._node_id),
+            _files_of(recording.assembled),
+            at=recording.finished_at,
+        )
 
     @override
     async def find(self, call_id: CallId) -> Recording | None:
@@ -86,7 +111,7 @@ def _values(recording: Recording) -> dict[str, Any]:
     return {
         "call_id": recording.call_id,
         "account_id": recording.account_id,
-        "state": AVAILABLE,
+        "state": Life.AVAILABLE.value,
         "file": made.file,
         "peaks": made.peaks,
         "duration_ms": made.duration_ms,
@@ -95,7 +120,17 @@ def _values(recording: Recording) -> dict[str, Any]:
         "began_at": made.began_at,
         "finished_at": recording.finished_at,
         "segments": {"segments": list(made.segments)},
+        "cut_by_quota": any(
+            isinstance(each, dict) and each.get("end_reason") == QUOTA for each in made.segments
+        ),
     }
+
+
+def _files_of(made: Assembled) -> list[MadeFile]:
+    files = [MadeFile(made.file, FileRole.LOCAL, made.bytes, made.sha256)]
+    if made.peaks is not None:
+        files.append(MadeFile(made.peaks, FileRole.PEAKS, None, None))
+    return files
 
 
 def _recording_of(row: Row[Any]) -> Recording:

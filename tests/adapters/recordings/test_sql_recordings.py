@@ -4,16 +4,20 @@ import asyncio
 from dataclasses import replace
 
 import pytest
+from sqlalchemy import select
 
+from gateway.adapters.sql_calls import SqlCalls
+from gateway.adapters.sql_recording_schema import recordings as recordings_table
+from gateway.adapters.sql_recording_schema import stored_files
 from gateway.adapters.sql_recordings import SqlRecordings
 from gateway.core.errors import NotFound
-from gateway.core.ids import CallId, NodeId
+from gateway.core.ids import CallId, NodeId, UserId
 from gateway.core.quota.balance import Balance
 from gateway.core.quota.charge import Recorded, Stamp
 from gateway.core.quota.lease import Ask, BudgetId, WorkerId
 from gateway.ports.recordings import Assembled, Recording
 from tests.adapters.quota.conftest import Bench
-from tests.adapters.sql.rows import an_account, fresh_id
+from tests.adapters.sql.rows import a_call, an_account, fresh_id
 
 NODE, OTHER_NODE, WORKER = NodeId("node"), NodeId("other"), WorkerId("worker")
 
@@ -54,6 +58,24 @@ async def test_a_recording_is_found_as_it_was_kept(
     assert await recordings.find(recording.call_id) is None
     assert not await keep(recordings, bench, recording)
     assert await recordings.find(recording.call_id) == recording
+
+
+async def test_what_the_library_asks_for_is_noted_with_a_recording(bench: Bench) -> None:
+    await bench.own(600_000)
+    recording = a_recording(bench)
+    call = a_call(bench.account_id, call_id=recording.call_id, agent_id=UserId("agent"))
+    await SqlCalls(bench.database, bench.wall).create(call)
+    await keep(SqlRecordings(bench.database, NODE), bench, recording)
+    async with bench.database.reading() as connection:
+        row = (await connection.execute(select(recordings_table))).one()
+        files = (await connection.execute(select(stored_files))).all()
+    assert (row.direction, row.agent_id, row.peer_phone) == ("inbound", "agent", "628111222333")
+    assert (row.cut_by_quota, row.verdict, row.version) == (True, None, 1)
+    # The bench's clock stands at 21 September 2026 in Jakarta.
+    assert (row.made_day, row.purge_day) == ("2026-09-21", "2028-09-22")
+    [file] = files
+    assert (file.key, file.role, file.state) == ("account/call.ogg", "local", "kept")
+    assert (file.place, file.node_id, file.sha256) == ("folder", NODE, "0" * 64)
 
 
 async def test_a_captured_call_is_charged_with_its_recording_and_the_rest_is_free(

@@ -1,7 +1,5 @@
 """Calls, their pending commands and their trace in SQL (port `CallStore`)."""
 
-import base64
-import binascii
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -23,8 +21,9 @@ from typing_extensions import override
 
 from gateway.adapters.sql_engine import Database, rows_changed
 from gateway.adapters.sql_inbox import mark_done
+from gateway.adapters.sql_pages import cursor_of, position_of
 from gateway.adapters.sql_schema import call_commands, call_trace, calls, idempotency_keys
-from gateway.core.errors import BadInput, NotOwner, VersionConflict
+from gateway.core.errors import NotOwner, VersionConflict
 from gateway.core.ids import AccountId, CallId, CommandId, InboxId, NodeId, PhoneNumberId, Wacid
 from gateway.core.whatsapp import Direction, Peer
 from gateway.ports.calls import (
@@ -120,13 +119,14 @@ class SqlCalls(CallStore):
             .limit(limit + 1)
         )
         if cursor is not None:
-            created_at, call_id = _position(cursor)
+            created_at, call_id = position_of(cursor)
             query = query.where(
                 tuple_(calls.c.created_at, calls.c.call_id) < tuple_(created_at, call_id)
             )
         rows = await self._all(query)
         shown = tuple(rows[:limit])
-        return Page(shown, _cursor(shown[-1]) if len(rows) > limit else None)
+        last = shown[-1] if len(rows) > limit else None
+        return Page(shown, None if last is None else cursor_of(last.created_at, last.call_id))
 
     @override
     async def live(self) -> Sequence[CallRow]:
@@ -298,21 +298,6 @@ def _is_with(peer: Peer) -> ColumnElement[bool]:
         if value is not None
     ]
     return or_(false(), *given)
-
-
-def _cursor(row: CallRow) -> str:
-    place = f"{row.created_at.hex()} {row.call_id}"
-    return base64.urlsafe_b64encode(place.encode()).decode().rstrip("=")
-
-
-def _position(cursor: str) -> tuple[float, str]:
-    try:
-        place = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode("ascii")
-        created_at, call_id = place.split(" ")
-        position = float.fromhex(created_at), call_id
-    except (ValueError, OverflowError, binascii.Error):
-        raise BadInput("this cursor was not made here; begin without one") from None
-    return position
 
 
 def _columns(row: CallRow) -> dict[str, Any]:

@@ -18,6 +18,9 @@ from gateway.adapters.sql_types import CleanText, JsonText, OutsideText
 
 # A literal, not a parameter: only then do both databases use the partial indexes.
 AVAILABLE = "state = 'available'"
+OVER = "state <> 'available'"
+NOTED = "state = 'available' AND note_folded IS NOT NULL"
+HELD = "held_at IS NOT NULL"
 TRASHED = "state = 'trashed'"
 KEPT = "state = 'kept'"
 NEVER = "9999-12-31"
@@ -49,8 +52,9 @@ recordings = Table(
     Column("peer_user_id", OutsideText(256)),
     Column("verdict", CleanText(24)),
     Column("cut_by_quota", Boolean, nullable=False, server_default=false()),
-    # What somebody wrote beside it.
+    # What somebody wrote beside it, and the same folded, in which both databases search alike.
     Column("note", OutsideText(1000)),
+    Column("note_folded", OutsideText),
     # Days in the account's zone: when it was made, and on which it goes by itself.
     Column("made_day", CleanText(10), nullable=False, server_default=NEVER),
     Column("purge_day", CleanText(10), nullable=False, server_default=NEVER),
@@ -89,6 +93,17 @@ recordings = Table(
             postgresql_where=text(AVAILABLE),
         )
         for column in ("agent_id", "peer_phone", "peer_user_id", "verdict")
+    ),
+    *(
+        Index(
+            f"ix_recordings_{name}",
+            "account_id",
+            "began_at",
+            "call_id",
+            sqlite_where=text(which),
+            postgresql_where=text(which),
+        )
+        for name, which in (("over", OVER), ("noted", NOTED), ("held", HELD))
     ),
     Index(
         "ix_recordings_purge_day",

@@ -12,6 +12,7 @@ from gateway.adapters.secrets_key_ring import KeyRing
 from gateway.adapters.sql_accounts import SqlAccounts
 from gateway.adapters.sql_audit import SqlAudit
 from gateway.adapters.sql_calls import SqlCalls
+from gateway.adapters.sql_case_books import SqlCaseBooks
 from gateway.adapters.sql_cases import SqlCases
 from gateway.adapters.sql_directory import SqlDirectory
 from gateway.adapters.sql_engine import Database, DatabaseBounds
@@ -66,6 +67,11 @@ class Foundation:
     tombstones: SqlTombstones
     transcripts: SqlTranscripts
     wishes: SqlWishes
+
+    @property
+    def case_books(self) -> SqlCaseBooks:
+        """Return what reads the cases that `cases` writes."""
+        return SqlCaseBooks(self.database)
 
     async def migrate(self) -> str:
         """Bring the schema up to date and return its revision."""

@@ -3,45 +3,52 @@
 import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import Any
 
-from pydantic import TypeAdapter
 from sqlalchemy import Row, delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 from typing_extensions import override
 
+from gateway.adapters.sql_case_rows import (
+    case_of,
+    conclusion_columns,
+    facts_columns,
+    facts_of,
+    files_columns,
+    opening_columns,
+)
 from gateway.adapters.sql_engine import Database, rows_changed
 from gateway.adapters.sql_official_schema import announcement_times, recording_cases
 from gateway.adapters.sql_quota_charges import correct_in, settle_in
 from gateway.adapters.sql_quota_leases import find_charge
 from gateway.adapters.sql_quota_rows import LockedAccount, lock_account
+from gateway.adapters.sql_recording_facts import call_facts, days_of
 from gateway.adapters.sql_recording_schema import recordings
-from gateway.core.ids import AccountId, CallId
+from gateway.adapters.sql_stored_files import FileOwner, MadeFile, doom_files, keep_files
+from gateway.core.ids import AccountId, CallId, NodeId
 from gateway.core.quota.charge import Charge, Recorded, Stamp
 from gateway.core.recording.announcement import SAMPLES_MAX, Announcement, slowest_ms
 from gateway.core.recording.facts import Declined, Fact, Facts, learn
+from gateway.core.recording.files import FileRole
+from gateway.core.recording.lifecycle import Life
 from gateway.core.recording.reconcile import (
     AWAITED_S,
     Conclusion,
     Copy,
     Settle,
+    Verdict,
     ledger_step,
 )
-from gateway.ports import Json
 from gateway.ports.cases import Case, CaseFiles, Cases, KeptFile, Opening
-
-_OPENING = TypeAdapter(Opening)
-_FACTS = TypeAdapter(Facts)
-_CONCLUSION = TypeAdapter(Conclusion)
-_FILES = TypeAdapter(CaseFiles)
-_Any = TypeVar("_Any")
 
 
 class SqlCases(Cases):
     """A case's row changes only from the version that was read."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, node_id: NodeId | None = None) -> None:
+        """`node_id` names the node in whose folder the files are that cases get here."""
         self._database = database
+        self._node_id = node_id
 
     @override
     async def open(self, opening: Opening) -> None:
@@ -53,15 +60,12 @@ class SqlCases(Cases):
         if opening.is_declined:
             facts = learn(facts, Declined())
         fresh = self._database.insert_new(recording_cases).values(
-            call_id=opening.call_id,
-            account_id=opening.account_id,
             version=1,
-            ended_at=opening.ended_at,
-            opening=_written(_OPENING, opening),
-            facts=_written(_FACTS, facts),
-            files=_written(_FILES, CaseFiles()),
-            is_open=True,
             look_at=opening.ended_at + AWAITED_S,
+            **opening_columns(opening),
+            **facts_columns(facts),
+            **conclusion_columns(None),
+            **files_columns(CaseFiles()),
         )
         async with self._database.writing() as connection:
             await connection.execute(fresh.on_conflict_do_nothing())
@@ -72,7 +76,7 @@ class SqlCases(Cases):
             row = await _find(connection, call_id)
             if row is None:
                 return None
-            return await _with_own_file(connection, _case_of(row))
+            return await _with_own_file(connection, case_of(row))
 
     @override
     async def tell(self, call_id: CallId, fact: Fact, *, now: float) -> bool:
@@ -80,11 +84,11 @@ class SqlCases(Cases):
             row = await _find(connection, call_id, lock=True)
             if row is None:
                 return False
-            facts = learn(_read(_FACTS, row.facts), fact)
+            facts = learn(facts_of(row), fact)
             await connection.execute(
                 update(recording_cases)
                 .where(recording_cases.c.call_id == call_id)
-                .values(facts=_written(_FACTS, facts), version=row.version + 1, look_at=now)
+                .values(version=row.version + 1, look_at=now, **facts_columns(facts))
             )
             return True
 
@@ -119,11 +123,28 @@ class SqlCases(Cases):
                 if conclusion is not None:
                     await _charge(connection, locked, opening.call_id, conclusion, stamp)
                     await _point(connection, case, conclusion, stamp)
+                    await self._note_files(connection, case, conclusion, stamp.at)
                 if measured_ms is not None and opening.announcement is not None:
                     await self._measure(connection, opening, measured_ms, stamp.at)
         except _TooFew:
             return False
         return True
+
+    async def _note_files(
+        self, connection: AsyncConnection, case: Case, conclusion: Conclusion, at: float
+    ) -> None:
+        """Note what is kept now; all else of the call goes at once.
+
+        What was deleted goes when the deletion said, and not before.
+        """
+        if conclusion.verdict is Verdict.DELETED:
+            return
+        opening = case.opening
+        owner = FileOwner(opening.call_id, opening.account_id, self._node_id)
+        files = _files_of(case.files)
+        await keep_files(connection, self._database, owner, files, at=at)
+        kept = [file.key for file in files]
+        await doom_files(connection, opening.call_id, due_at=at, besides=kept)
 
     async def _measure(
         self, connection: AsyncConnection, opening: Opening, measured_ms: int, at: float
@@ -164,7 +185,7 @@ class SqlCases(Cases):
             .limit(limit)
         )
         async with self._database.reading() as connection:
-            return [_case_of(row) for row in await connection.execute(query)]
+            return [case_of(row) for row in await connection.execute(query)]
 
     async def open_count(self) -> int:
         """Return how many cases still expect a file, for the metrics."""
@@ -178,7 +199,6 @@ class _TooFew(Exception):
 
 
 async def _write(connection: AsyncConnection, case: Case, look_at: float | None) -> bool:
-    conclusion = case.conclusion
     written = await connection.execute(
         update(recording_cases)
         .where(
@@ -187,12 +207,10 @@ async def _write(connection: AsyncConnection, case: Case, look_at: float | None)
         )
         .values(
             version=case.version + 1,
-            facts=_written(_FACTS, case.facts),
-            conclusion=None if conclusion is None else _written(_CONCLUSION, conclusion),
-            verdict=None if conclusion is None else conclusion.verdict.value,
-            is_open=conclusion is None or conclusion.is_open,
-            files=_written(_FILES, case.files),
             look_at=look_at,
+            **facts_columns(case.facts),
+            **conclusion_columns(case.conclusion),
+            **files_columns(case.files),
         )
     )
     return rows_changed(written) == 1
@@ -223,8 +241,12 @@ async def _charge(
 async def _point(
     connection: AsyncConnection, case: Case, conclusion: Conclusion, stamp: Stamp
 ) -> None:
-    """Let the call's recording be the record, or nothing."""
+    """Let the call's recording be the record, or nothing; one that has ended stays so."""
     call_id = case.opening.call_id
+    query = select(recordings.c.state).where(recordings.c.call_id == call_id)
+    state = (await connection.execute(query)).scalar_one_or_none()
+    if state not in {None, Life.AVAILABLE}:
+        return
     played = _played(case.files, conclusion)
     if played is None:
         await connection.execute(delete(recordings).where(recordings.c.call_id == call_id))
@@ -235,24 +257,45 @@ async def _point(
         "duration_ms": conclusion.stored_ms,
         "bytes": played.bytes,
         "sha256": played.sha256,
+        "verdict": conclusion.verdict.value,
+        "cut_by_quota": _is_cut_by_quota(case, conclusion),
+        **await call_facts(connection, call_id),
     }
-    changed = await connection.execute(
-        update(recordings).where(recordings.c.call_id == call_id).values(**values)
-    )
-    if rows_changed(changed):
+    if state is not None:
+        values["version"] = recordings.c.version + 1
+        await connection.execute(
+            update(recordings).where(recordings.c.call_id == call_id).values(**values)
+        )
         return
-    began_at = case.opening.ended_at - played.duration_ms / 1000
+    account_id = case.opening.account_id
     await connection.execute(
         insert(recordings).values(
             call_id=call_id,
-            account_id=case.opening.account_id,
-            state="available",
-            began_at=began_at,
+            account_id=account_id,
+            state=Life.AVAILABLE.value,
+            began_at=case.opening.ended_at - played.duration_ms / 1000,
             finished_at=stamp.at,
             segments={"segments": []},
             **values,
+            **await days_of(connection, account_id, stamp.at),
         )
     )
+
+
+def _is_cut_by_quota(case: Case, conclusion: Conclusion) -> bool:
+    local = case.facts.local
+    stopped = local is not None and local.stopped_by_quota
+    return stopped or conclusion.verdict is Verdict.TRIMMED_TO_QUOTA
+
+
+def _files_of(files: CaseFiles) -> list[MadeFile]:
+    made = []
+    for role, file in ((FileRole.LOCAL, files.local), (FileRole.OFFICIAL, files.official)):
+        if file is not None:
+            made.append(MadeFile(file.file, role, file.bytes, file.sha256))
+            if file.peaks is not None:
+                made.append(MadeFile(file.peaks, FileRole.PEAKS, None, None))
+    return made
 
 
 def _played(files: CaseFiles, conclusion: Conclusion) -> KeptFile | None:
@@ -275,23 +318,16 @@ async def _with_own_file(connection: AsyncConnection, case: Case) -> Case:
     """Add the file of our own recording, which is noted when it is made, beside the case."""
     if case.files.local is not None:
         return case
-    query = select(recordings).where(recordings.c.call_id == case.opening.call_id)
+    query = select(recordings).where(
+        recordings.c.call_id == case.opening.call_id,
+        recordings.c.state == Life.AVAILABLE.value,
+    )
     row = (await connection.execute(query)).first()
     official = case.files.official
     if row is None or (official is not None and row.file == official.file):
         return case
     own = KeptFile(row.file, row.duration_ms, row.bytes, row.sha256, row.peaks)
     return replace(case, files=replace(case.files, local=own))
-
-
-def _case_of(row: Row[Any]) -> Case:
-    return Case(
-        opening=_read(_OPENING, row.opening),
-        facts=_read(_FACTS, row.facts),
-        version=row.version,
-        conclusion=None if row.conclusion is None else _read(_CONCLUSION, row.conclusion),
-        files=_read(_FILES, row.files),
-    )
 
 
 def _surplus_max_ms(opening: Opening) -> int:
@@ -304,12 +340,3 @@ def _surplus_max_ms(opening: Opening) -> int:
 def _key(announcement: Announcement) -> str:
     parts = (announcement.language, announcement.kind.value, announcement.purpose)
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()
-
-
-def _written(adapter: TypeAdapter[_Any], value: _Any) -> dict[str, Json]:
-    dumped: dict[str, Json] = adapter.dump_python(value, mode="json")
-    return dumped
-
-
-def _read(adapter: TypeAdapter[_Any], stored: dict[str, Json]) -> _Any:
-    return adapter.validate_python(stored)

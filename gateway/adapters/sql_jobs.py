@@ -1,9 +1,9 @@
 """The table of jobs in SQL (port `Jobs`)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Row, literal_column, select, update
+from sqlalchemy import Row, func, literal_column, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 from typing_extensions import override
 
@@ -12,7 +12,7 @@ from gateway.adapters.sql_inbox import mark_done
 from gateway.adapters.sql_job_schema import jobs
 from gateway.core.ids import AccountId, InboxId
 from gateway.ports.clock import NewId
-from gateway.ports.jobs import Job, JobId, JobKind, Jobs, LeaseId, NewJob, WaitingJob
+from gateway.ports.jobs import Job, JobId, JobKind, Jobs, LateJobs, LeaseId, NewJob, WaitingJob
 
 _is_waiting = jobs.c.state == literal_column("'waiting'")
 
@@ -128,6 +128,44 @@ class SqlJobs(Jobs):
         async with self._database.reading() as connection:
             rows = (await connection.execute(query)).all()
         return [_waiting_of(row) for row in rows]
+
+    @override
+    async def late(
+        self, kinds: Sequence[JobKind], *, expires_before: float
+    ) -> Sequence[LateJobs]:
+        query = (
+            select(
+                jobs.c.account_id,
+                jobs.c.kind,
+                func.count().label("jobs"),
+                func.min(jobs.c.expires_at).label("first_until"),
+                func.sum(jobs.c.tries).label("tries"),
+            )
+            .where(
+                _is_waiting,
+                jobs.c.kind.in_([kind.value for kind in kinds]),
+                jobs.c.expires_at < expires_before,
+            )
+            .group_by(jobs.c.account_id, jobs.c.kind)
+            .order_by(func.min(jobs.c.expires_at))
+        )
+        async with self._database.reading() as connection:
+            return [
+                LateJobs(
+                    account_id=None if row.account_id is None else AccountId(row.account_id),
+                    kind=JobKind(row.kind),
+                    count=row.jobs,
+                    first_until=row.first_until,
+                    tries=int(row.tries),
+                )
+                for row in await connection.execute(query)
+            ]
+
+    @override
+    async def waiting_counts(self) -> Mapping[JobKind, int]:
+        query = select(jobs.c.kind, func.count()).where(_is_waiting).group_by(jobs.c.kind)
+        async with self._database.reading() as connection:
+            return {JobKind(kind): count for kind, count in await connection.execute(query)}
 
     async def _change(self, job: Job, **values: object) -> bool:
         async with self._database.writing() as connection:

@@ -42,6 +42,9 @@ announcement_times = Table(
     sqlite_autoincrement=True,
 )
 
+# A literal, not a parameter: only then do both databases use the partial index.
+OPEN_CASE = "is_open OR verdict = 'lost'"
+
 # One per call that was to be recorded: the facts, and what was concluded from them.
 recording_cases = Table(
     "recording_cases",
@@ -54,7 +57,13 @@ recording_cases = Table(
     Column("facts", JsonText, nullable=False),
     Column("conclusion", JsonText),
     Column("verdict", CleanText(24)),
+    # Something that may change the verdict is still expected, and the books are not closed.
     Column("is_open", Boolean, nullable=False),
+    # Copied out of the documents: what is searched by, and what a day adds up.
+    Column("announced_until", Seconds, nullable=False, server_default="0"),
+    Column("stored_ms", BigInteger),
+    Column("official_ms", BigInteger),
+    Column("local_ms", BigInteger),
     # When to look again although nothing new has come; None: never.
     Column("look_at", Seconds),
     Column("files", JsonText, nullable=False),
@@ -64,6 +73,14 @@ recording_cases = Table(
         "look_at",
         sqlite_where=text("look_at IS NOT NULL"),
         postgresql_where=text("look_at IS NOT NULL"),
+    ),
+    Index(
+        "ix_recording_cases_open",
+        "account_id",
+        "ended_at",
+        "call_id",
+        sqlite_where=text(OPEN_CASE),
+        postgresql_where=text(OPEN_CASE),
     ),
 )
 

@@ -63,6 +63,19 @@ class WaitingJob:
     """What the last try said; empty before the first."""
 
 
+@dataclass(frozen=True, slots=True)
+class LateJobs:
+    """Work of one account and kind that will soon be too late."""
+
+    account_id: AccountId | None
+    kind: JobKind
+    count: int
+    first_until: float
+    """When the first of it is lost."""
+    tries: int
+    """Tries so far, of all of it."""
+
+
 class Jobs(Protocol):
     """The table of jobs. Every method is one transaction and raises `StoreDown`.
 
@@ -99,6 +112,14 @@ class Jobs(Protocol):
         self, *, created_before: float, account_id: AccountId | None = None, limit: int = 100
     ) -> Sequence[WaitingJob]:
         """List unfinished jobs older than a moment, the oldest first."""
+
+    async def late(
+        self, kinds: Sequence[JobKind], *, expires_before: float
+    ) -> Sequence[LateJobs]:
+        """Count unfinished jobs that will be too late then, by account and kind."""
+
+    async def waiting_counts(self) -> Mapping[JobKind, int]:
+        """Count all unfinished jobs by kind, for the metrics; none of a kind is left out."""
 
 
 class TryLater(Exception):

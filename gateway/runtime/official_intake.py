@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from gateway.core.ids import InboxId, PhoneNumberId, Wacid
+from gateway.core.recording.outlook import KEPT_S
 from gateway.core.whatsapp import FileAvailable, FileKind
 from gateway.ports import Json
 from gateway.ports.accounts import Directory
@@ -14,8 +15,6 @@ from gateway.ports.webhooks import Inbox
 
 OnFile = Callable[[FileAvailable, InboxId], Awaitable[None]]
 """Takes note of a file that Meta has made, and closes the inbox row."""
-KEPT_S = 7 * 24 * 3600.0
-"""How long Meta keeps a file after it has told of it."""
 URL_S = 290.0
 """How long the URL of a webhook works, a little less than Meta says."""
 KINDS = {

@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -9,7 +10,7 @@ from gateway.core.errors import StoreDown
 from gateway.core.ids import AccountId, InboxId
 from gateway.ports import Json
 from gateway.ports.clock import Clock
-from gateway.ports.jobs import Job, JobId, JobKind, LeaseId, NewJob, WaitingJob
+from gateway.ports.jobs import Job, JobId, JobKind, LateJobs, LeaseId, NewJob, WaitingJob
 
 
 @dataclass(slots=True)
@@ -102,6 +103,28 @@ class FakeJobs:
             for row in self.rows.values()
             if row.state == "waiting" and row.job.created_at < created_before
         ][:limit]
+
+    async def late(
+        self, kinds: Sequence[JobKind], *, expires_before: float
+    ) -> Sequence[LateJobs]:
+        await self._reach()
+        found: dict[tuple[AccountId | None, JobKind], LateJobs] = {}
+        for row in self.rows.values():
+            is_late = row.state == "waiting" and row.job.expires_at < expires_before
+            if is_late and row.job.kind in kinds:
+                key = (row.account_id, row.job.kind)
+                known = found.get(key, LateJobs(*key, 0, row.job.expires_at, 0))
+                found[key] = LateJobs(
+                    *key,
+                    known.count + 1,
+                    min(known.first_until, row.job.expires_at),
+                    known.tries + row.job.tries,
+                )
+        return list(found.values())
+
+    async def waiting_counts(self) -> Mapping[JobKind, int]:
+        await self._reach()
+        return Counter(row.job.kind for row in self.rows.values() if row.state == "waiting")
 
     async def _change(self, job: Job, change: Callable[[Row], None]) -> bool:
         await self._reach()

@@ -1,9 +1,10 @@
 """From a webhook about a file to the job that fetches it."""
 
 from gateway.core.ids import InboxId, PhoneNumberId, Wacid
+from gateway.core.recording.outlook import KEPT_S
 from gateway.core.whatsapp import FileAvailable, FileKind
 from gateway.ports.jobs import JobKind
-from gateway.runtime.official_intake import KEPT_S, OfficialIntake, wanted_file
+from gateway.runtime.official_intake import OfficialIntake, wanted_file
 from tests.runtime.fake_jobs import FakeJobs
 from tests.runtime.fakes import ACCOUNT, NUMBER_ID, FakeDirectory, FakeStore
 from tests.runtime.virtual_time import VirtualClock, in_virtual_time

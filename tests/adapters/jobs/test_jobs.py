@@ -101,6 +101,25 @@ async def test_what_waits_is_listed_by_account_and_age(
     assert len(await jobs.waiting(created_before=NOW)) == 2
 
 
+async def test_what_will_soon_be_too_late_is_counted_by_account(
+    database: Database, jobs: SqlJobs, wall: Wall
+) -> None:
+    account = (await an_account(database, wall)).account_id
+    for key, lasts_s in (("first", 50.0), ("second", 60.0), ("patient", 500.0)):
+        await jobs.add(a_job(key, account_id=account, expires_at=NOW + lasts_s), now=NOW)
+    await jobs.add(a_job("nobody's", expires_at=NOW + 10), now=NOW)
+    await jobs.add(a_job("done", account_id=account, expires_at=NOW + 1), now=NOW - 1)
+    [done] = await jobs.claim(KINDS, now=NOW, lease_s=LEASE_S, limit=1)
+    assert await jobs.done(done, now=NOW)
+    late = await jobs.late([JobKind.FETCH_RECORDING], expires_before=NOW + 100)
+    assert [(each.account_id, each.count, each.first_until) for each in late] == [
+        (None, 1, NOW + 10),
+        (account, 2, NOW + 50),
+    ]
+    assert await jobs.late([JobKind.FETCH_TRANSCRIPT], expires_before=NOW + 100) == []
+    assert await jobs.waiting_counts() == {JobKind.FETCH_RECORDING: 4}
+
+
 async def test_many_claimants_never_get_the_same_job(rivals: list[Database]) -> None:
     tables = [SqlJobs(each, fresh_id) for each in rivals]
     for index in range(24):

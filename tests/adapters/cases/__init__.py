@@ -1,0 +1,1 @@
+"""Cases of recorded calls on both databases."""

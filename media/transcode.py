@@ -24,6 +24,8 @@ MP3_BITS_PER_CHANNEL: Final = 48_000
 CHANNELS_MAX: Final = 2
 INPUT_BYTES_MAX: Final = 1 << 30
 """Bounds the process as a file of this size would; nothing is written to a disk."""
+WAV_BYTES_MAX: Final = (1 << 32) - 64
+"""The format counts in 32 bits."""
 _PER_MS: Final = RATE // 1000
 _SAMPLE_BYTES: Final = 2
 _LAYOUTS: Final = {1: "mono", 2: "stereo"}
@@ -78,6 +80,8 @@ def write_wav(
     channels = channels_of(container)
     row = channels * _SAMPLE_BYTES
     size = length_ms * _PER_MS * row
+    if size > WAV_BYTES_MAX:
+        raise NotAudio("it is too long for WAV")
     form = struct.pack("<HHIIHH", 1, channels, RATE, RATE * row, row, 8 * _SAMPLE_BYTES)
     target.write(struct.pack("<4sI4s", b"RIFF", 36 + size, b"WAVE"))
     target.write(struct.pack("<4sI", b"fmt ", len(form)) + form)

@@ -125,3 +125,9 @@ def test_nobody_listening_any_more_ends_it_quietly(tmp_path: Path, to: str) -> N
     assert process.wait(60) == 0, said
     assert said == b""
     process.stderr.close()
+
+
+def test_what_wav_cannot_count_is_refused_in_words(tmp_path: Path) -> None:
+    made = transcode(ours(tmp_path), "wav", 7 * 3_600_000)
+    assert (made.returncode, made.stdout) == (2, b"")
+    assert b"too long for WAV" in made.stderr

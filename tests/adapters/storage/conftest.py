@@ -1,0 +1,33 @@
+"""Both storages, and the object store behind a proxy that misbehaves."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from gateway.adapters.folder_storage import FolderStorage
+from gateway.adapters.object_store import ObjectStorage
+from gateway.ports.storage import Storage
+from tests.services.object_store import FaultyStore, ObjectServer, access_to, object_server
+
+__all__ = ["object_server"]
+
+
+@pytest.fixture(params=["folder", "object store"])
+def storage(request: pytest.FixtureRequest, tmp_path: Path) -> Storage:
+    if request.param == "folder":
+        return FolderStorage(tmp_path / "kept")
+    server: ObjectServer = request.getfixturevalue("object_server")
+    return ObjectStorage(access_to(server.url, server.fresh_bucket()))
+
+
+@pytest.fixture
+async def faulty(object_server: ObjectServer) -> AsyncIterator[FaultyStore]:
+    async with FaultyStore(object_server).running() as store:
+        yield store
+
+
+@pytest.fixture
+def behind_faults(faulty: FaultyStore, object_server: ObjectServer) -> ObjectStorage:
+    bucket = object_server.fresh_bucket()
+    return ObjectStorage(access_to(faulty.url, bucket, request_max_s=2.0))

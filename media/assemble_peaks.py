@@ -20,7 +20,19 @@ Floats = npt.NDArray[np.float32]
 
 def encode_peaks(agent: list[int], customer: list[int]) -> bytes:
     """Return peaks as compact JSON: 0 is silence, 255 full scale."""
-    drawn = {"per_second": PER_SECOND, "full": FULL_SCALE, "agent": agent, "customer": customer}
+    return _encode({"agent": agent, "customer": customer})
+
+
+def encode_channels(channels: list[list[int]]) -> bytes:
+    """Return the peaks of a file: two sides, or `mixed` where both are on one channel."""
+    if len(channels) == 1:
+        return _encode({"mixed": channels[0]})
+    agent, customer = channels or ([], [])
+    return encode_peaks(agent, customer)
+
+
+def _encode(sides: dict[str, list[int]]) -> bytes:
+    drawn: dict[str, object] = {"per_second": PER_SECOND, "full": FULL_SCALE, **sides}
     return json.dumps(drawn, separators=(",", ":")).encode()
 
 
@@ -29,28 +41,37 @@ def read_peaks(path: Path) -> tuple[list[int], list[int], int]:
 
     Raises `av.FFmpegError` for what does not decode.
     """
+    with av.open(str(path)) as container:
+        sides, samples = peaks_in(container)
+    left, right = sides or ([], [])
+    return left, right, samples
+
+
+def peaks_in(container: av.container.InputContainer) -> tuple[list[list[int]], int]:
+    """Decode all; return the peaks of each channel, none for no audio, and the samples.
+
+    Raises `av.FFmpegError` for what does not decode.
+    """
     waiting: list[Floats] = []
     waiting_samples = samples = 0
     peaks: list[Floats] = []
-    with av.open(str(path)) as container:
-        for frame in container.decode(audio=0):
-            block = frame.to_ndarray().astype(np.float32, copy=False)
-            waiting.append(block)
-            waiting_samples += block.shape[1]
-            samples += block.shape[1]
-            if waiting_samples >= _BLOCK_STEPS * _STEP:
-                found, rest = _loudest(np.concatenate(waiting, axis=1))
-                peaks.append(found)
-                waiting, waiting_samples = [rest], rest.shape[1]
+    for frame in container.decode(audio=0):
+        block = frame.to_ndarray().astype(np.float32, copy=False)
+        waiting.append(block)
+        waiting_samples += block.shape[1]
+        samples += block.shape[1]
+        if waiting_samples >= _BLOCK_STEPS * _STEP:
+            found, rest = _loudest(np.concatenate(waiting, axis=1))
+            peaks.append(found)
+            waiting, waiting_samples = [rest], rest.shape[1]
     if waiting_samples:
         last = np.concatenate(waiting, axis=1)
         padding = -last.shape[1] % _STEP
         peaks.append(_loudest(np.pad(last, ((0, 0), (0, padding))))[0])
     if not peaks:
-        return [], [], 0
+        return [], 0
     scaled = np.minimum(np.rint(np.concatenate(peaks, axis=1) * FULL_SCALE), FULL_SCALE)
-    left, right = scaled.astype(np.int64).tolist()
-    return left, right, samples
+    return scaled.astype(np.int64).tolist(), samples
 
 
 def _loudest(block: Floats) -> tuple[Floats, Floats]:

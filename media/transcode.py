@@ -1,4 +1,4 @@
-"""Turns a recording into WAV or MP3: `python -m media.transcode --to wav --length-ms MS`.
+"""Makes WAV, MP3 or peaks of a recording: `python -m media.transcode --to wav --length-ms MS`.
 
 Reads Ogg Opus from standard input and writes to standard output as it goes, so nothing is kept
 anywhere and any length takes the same memory. A process of its own, with low priority and
@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from media.assemble import BAD_INPUT, limit_process
+from media.assemble_peaks import encode_channels, peaks_in
 
 RATE: Final = 48_000
 MP3_BITS_PER_CHANNEL: Final = 48_000
@@ -118,18 +119,28 @@ def write_mp3(
     output.close()
 
 
+def write_peaks(
+    container: av.container.InputContainer, target: IO[bytes], _length_ms: int
+) -> None:
+    """Write what a player draws, as JSON."""
+    channels_of(container)
+    target.write(encode_channels(peaks_in(container)[0]))
+
+
+WRITERS: Final = {"wav": write_wav, "mp3": write_mp3, "peaks": write_peaks}
+
+
 def main() -> int:
     """Transcode standard input to standard output."""
     parser = argparse.ArgumentParser(prog="media.transcode", description=__doc__)
-    parser.add_argument("--to", choices=("wav", "mp3"), required=True)
+    parser.add_argument("--to", choices=tuple(WRITERS), required=True)
     parser.add_argument("--length-ms", type=int, required=True)
     asked = parser.parse_args()
     limit_process(INPUT_BYTES_MAX)
-    write = write_wav if asked.to == "wav" else write_mp3
     target = sys.stdout.buffer
     try:
         with av.open(sys.stdin.buffer, "r", format="ogg") as container:
-            write(container, target, asked.length_ms)
+            WRITERS[asked.to](container, target, asked.length_ms)
         target.flush()
     except (NotAudio, av.FFmpegError, MemoryError) as error:
         sys.stderr.write(f"{error}\n")

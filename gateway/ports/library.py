@@ -135,6 +135,8 @@ class AudioKind(StrEnum):
 
     WAV = "wav"
     MP3 = "mp3"
+    PEAKS = "peaks"
+    """What a player draws, as JSON."""
 
 
 class Busy(Exception):

@@ -1,5 +1,6 @@
 """WAV and MP3 of a recording, made while they are sent."""
 
+import json
 import subprocess
 import sys
 import wave
@@ -10,6 +11,7 @@ import av
 import numpy as np
 import pytest
 
+from media.assemble_peaks import read_peaks
 from tests.media_capture.foreign import conversation, official_file, own_file
 
 RATE = 48_000
@@ -131,3 +133,19 @@ def test_what_wav_cannot_count_is_refused_in_words(tmp_path: Path) -> None:
     made = transcode(ours(tmp_path), "wav", 7 * 3_600_000)
     assert (made.returncode, made.stdout) == (2, b"")
     assert b"too long for WAV" in made.stderr
+
+
+def test_peaks_are_those_that_are_made_with_the_recording(tmp_path: Path) -> None:
+    recording = ours(tmp_path)
+    path = tmp_path / "ours.ogg"
+    path.write_bytes(recording)
+    left, right, _ = read_peaks(path)
+    made = json.loads(transcode(recording, "peaks", 0).stdout)
+    assert made == {"per_second": 10, "full": 255, "agent": left, "customer": right}
+
+
+def test_peaks_of_a_mono_file_are_of_both_together(tmp_path: Path) -> None:
+    path = official_file(tmp_path / "official.ogg", conversation(2), channels=1)
+    made = json.loads(transcode(path.read_bytes(), "peaks", 0).stdout)
+    assert set(made) == {"per_second", "full", "mixed"}
+    assert max(made["mixed"]) > 10

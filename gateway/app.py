@@ -18,7 +18,7 @@ from gateway.app_later import RuntimeLater
 from gateway.app_link import open_shared
 from gateway.app_media import open_media
 from gateway.app_metrics import GatewayMetrics, Parts
-from gateway.app_official import open_official
+from gateway.app_official import open_official, patience_of
 from gateway.app_whatsapp import open_whatsapp, webhook_secrets
 from gateway.core.call.call import CallTiming
 from gateway.core.errors import BadInput, MediaAway
@@ -34,6 +34,7 @@ from gateway.runtime.call_trace import TraceBook
 from gateway.runtime.tasks import Tasks
 from gateway.runtime.upkeep import Upkeep
 from gateway.runtime.world import (
+    AlarmBounds,
     JobBounds,
     NodeLife,
     RuntimeLimits,
@@ -124,16 +125,15 @@ async def _open(stack: AsyncExitStack, settings: Settings) -> _Opened:
         )
     )
     later.is_there(runtime, media_up=media.is_connected, redis_up=shared.link.is_up)
-    metrics.watch(
-        Parts(runtime, trace, media, shared.link, shared.bus, shared.nodes, stores.inbox)
-    )
+    metrics.watch(Parts(runtime, trace, media, shared.link, shared.bus, shared.nodes, stores))
     _keep_up(stack, settings, stores, clock)
     return _Opened(stores, world, runtime, metrics, _checks(stores, media, shared.link))
 
 
 def _runtime_settings(settings: Settings, limits: RuntimeLimits) -> RuntimeSettings:
     jobs = JobBounds(at_once_max=settings.official_fetches_max)
-    return RuntimeSettings(_timing(settings), limits, keeper_bounds(settings), jobs)
+    alarm = AlarmBounds(settings.official_alarm_every_s, patience_of(settings))
+    return RuntimeSettings(_timing(settings), limits, keeper_bounds(settings), jobs, alarm)
 
 
 def _assembler(settings: Settings) -> CaptureAssembly:

@@ -5,7 +5,7 @@ Labels come from closed sets of ours: no number, no person, no call.
 
 import asyncio
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
@@ -18,10 +18,14 @@ from gateway.adapters.redis_bus import RedisBus
 from gateway.adapters.redis_link import RedisLink
 from gateway.adapters.redis_nodes import RedisNodes
 from gateway.adapters.sql_inbox import SqlInbox
+from gateway.adapters.sql_jobs import SqlJobs
+from gateway.app_metrics_recordings import RecordingFigures
 from gateway.core.call.call import Outcome, State
 from gateway.core.errors import StoreDown
 from gateway.core.whatsapp import Direction
+from gateway.foundation import Foundation
 from gateway.ports.calls import TraceLine
+from gateway.ports.jobs import JobKind
 from gateway.runtime.call_runtime import CallRuntime
 from gateway.runtime.call_trace import TraceBook
 
@@ -39,7 +43,7 @@ class Parts:
     link: RedisLink
     bus: RedisBus
     nodes: RedisNodes
-    inbox: SqlInbox
+    stores: Foundation
 
 
 class GatewayMetrics:
@@ -67,6 +71,8 @@ class GatewayMetrics:
             registry=self.registry,
         )
         self._inbox: SqlInbox | None = None
+        self._jobs: SqlJobs | None = None
+        self._recordings: RecordingFigures | None = None
 
     def note_request(self, line: TraceLine) -> None:
         """Count a request to Meta; fits as `OnGraphRequest`."""
@@ -78,18 +84,32 @@ class GatewayMetrics:
 
     def watch(self, parts: Parts) -> None:
         """Show the figures of these parts from now on. Call it once."""
-        self._inbox = parts.inbox
+        self._inbox, self._jobs = parts.stores.inbox, parts.stores.jobs
+        self._recordings = RecordingFigures(parts.runtime)
         self.registry.register(_PartsCollector(parts))
+        self.registry.register(self._recordings)
 
     async def measure(self) -> None:
         """Ask for what cannot be told at once; awaited before each reading."""
-        if self._inbox is None:
-            return
+        if self._inbox is not None:
+            await self._measure_inbox(self._inbox)
+        if self._recordings is not None and self._jobs is not None:
+            self._recordings.waiting = await _waiting(self._jobs)
+
+    async def _measure_inbox(self, inbox: SqlInbox) -> None:
         try:
             async with asyncio.timeout(_COUNT_MAX_S):
-                self._inbox_waiting.set(await self._inbox.waiting_count())
+                self._inbox_waiting.set(await inbox.waiting_count())
         except (StoreDown, TimeoutError):
             self._inbox_waiting.set(math.nan)
+
+
+async def _waiting(jobs: SqlJobs) -> Mapping[JobKind, int] | None:
+    try:
+        async with asyncio.timeout(_COUNT_MAX_S):
+            return await jobs.waiting_counts()
+    except (StoreDown, TimeoutError):
+        return None
 
 
 class _PartsCollector(Collector):

@@ -5,6 +5,7 @@ from contextlib import AsyncExitStack
 from gateway.adapters.official_files import OfficialFiles
 from gateway.adapters.system_clock import SystemClock
 from gateway.adapters.whatsapp_media import FetchBounds, WhatsAppMedia
+from gateway.core.recording.outlook import Patience
 from gateway.foundation import Foundation
 from gateway.runtime.world import Official
 from gateway.settings import Settings
@@ -28,8 +29,18 @@ async def open_official(
     return Official(
         wishes=stores.wishes,
         cases=stores.cases,
+        books=stores.case_books,
         jobs=stores.jobs,
         transcripts=stores.transcripts,
         media=await stack.enter_async_context(media),
         files=OfficialFiles(settings.recordings_path),
+    )
+
+
+def patience_of(settings: Settings) -> Patience:
+    """Return how long things may take before supervisors are told."""
+    return Patience(
+        fetch_s=settings.official_risk_after_s,
+        comparison_s=settings.official_stuck_after_s,
+        lost_shown_s=settings.official_lost_shown_s,
     )

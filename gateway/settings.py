@@ -200,6 +200,15 @@ class Settings(BaseSettings):
     """Largest file that is fetched from Meta."""
     official_fetch_max_s: PositiveFloat = 600.0
     """How long fetching one of them may take."""
+    official_risk_after_s: PositiveFloat = Field(24 * 3600.0, lt=7 * 24 * 3600.0)
+    """Supervisors are told of a file that could not be fetched so long after Meta told of it;
+    Meta keeps it for 7 days."""
+    official_stuck_after_s: PositiveFloat = 3600.0
+    """And of a call whose recordings are not compared so long after they should have been."""
+    official_lost_shown_s: PositiveFloat = 7 * 24 * 3600.0
+    """For so long a lost recording is shown and counted as one."""
+    official_alarm_every_s: PositiveFloat = 300.0
+    """Between two looks at what is at risk."""
 
     session_idle_max_s: PositiveFloat = 30 * 60.0
     """A browser unused for so long is signed out, never in mid-call."""

@@ -281,7 +281,8 @@ class CallDesk:
 
     def notices(self, person: Person) -> Sequence[Notice]:
         """Return what is wrong with the gateway now, as far as it concerns the person."""
-        return self._notices.standing(person.account_id)
+        is_lead = person.role is not Role.AGENT
+        return self._notices.standing(person.account_id, is_lead=is_lead)
 
     async def live_calls(self, person: Person) -> Sequence[CallView]:
         """Return the live calls the person may see, oldest first."""

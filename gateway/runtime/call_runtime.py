@@ -8,6 +8,7 @@ import structlog
 
 from gateway.core.call.call import Outcome, State
 from gateway.core.ids import AccountId
+from gateway.core.recording.reconcile import Verdict
 from gateway.core.whatsapp import Direction
 from gateway.runtime.call_desk import CallDesk
 from gateway.runtime.call_trace import TraceBook
@@ -17,6 +18,7 @@ from gateway.runtime.media_news import MediaNews
 from gateway.runtime.notices import Notice, Notices
 from gateway.runtime.phone_line import Lines
 from gateway.runtime.presence_board import PresenceBoard
+from gateway.runtime.recording_alarm import AlarmFigures
 from gateway.runtime.recording_runtime import RecordingRuntime
 from gateway.runtime.recovery import Recovery
 from gateway.runtime.tasks import Tasks
@@ -50,7 +52,7 @@ class CallRuntime:
         self._trace = trace
         self._tasks = Tasks(world.clock)
         self._notices = Notices(world.bus, self._accounts_here)
-        recording = RecordingRuntime(world, life, settings, self._tasks)
+        recording = RecordingRuntime(world, life, settings, self._tasks, self._notices)
         self._ears = recording.ears
         self.quota = recording.keeper
         """Accounts' recording minutes as they stand."""
@@ -155,6 +157,16 @@ class CallRuntime:
     def ended_counts(self) -> Counter[tuple[Direction, Outcome]]:
         """Return the calls that ended here since the start by direction and outcome."""
         return self._calls.ended
+
+    @property
+    def alarm_figures(self) -> AlarmFigures | None:
+        """What of recordings is at risk or lost; None while nobody knows."""
+        alarm = self._official.alarm
+        return None if alarm is None else alarm.figures
+
+    def concluded_counts(self) -> Counter[Verdict]:
+        """Return how recordings compared here since the start."""
+        return self._official.concluded
 
     @property
     def crash_count(self) -> int:

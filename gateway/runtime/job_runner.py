@@ -2,22 +2,20 @@
 
 import asyncio
 import itertools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 
 import structlog
 
 from gateway.core.errors import StoreDown
 from gateway.core.jobs import Setback, pause_s
 from gateway.ports.clock import Clock
-from gateway.ports.jobs import Job, JobKind, Jobs, JobWork, NotWanted, TryLater, WaitingJob
-from gateway.runtime.tasks import Cancel, Tasks
+from gateway.ports.jobs import Job, JobKind, Jobs, JobWork, NotWanted, TryLater
+from gateway.runtime.tasks import Tasks
 from gateway.runtime.world import JobBounds
 
 _log = structlog.get_logger(__name__)
 
 LOST = "too late"
-
-OnRisk = Callable[[Sequence[WaitingJob]], None]
 
 
 class JobRunner:
@@ -66,21 +64,6 @@ class JobRunner:
                 await self._claim()
             except StoreDown:
                 await self._clock.sleep(self._bounds.poll_s)
-
-    async def watch(self, on_risk: OnRisk) -> None:
-        """Tell again and again which jobs wait too long (perhaps none), until cancelled."""
-        known = 0
-        while True:
-            await self._clock.sleep(self._bounds.risk_every_s)
-            before = self._clock.wall() - self._bounds.risk_after_s
-            try:
-                late = await self._jobs.waiting(created_before=before)
-            except StoreDown:
-                continue
-            if len(late) > known:
-                _log.error("jobs wait too long", count=len(late), trouble=late[0].trouble)
-            known = len(late)
-            on_risk(late)
 
     async def _wake_later(self) -> None:
         await self._clock.sleep(self._bounds.poll_s)
@@ -167,11 +150,3 @@ class JobRunner:
 
 def _ignore() -> None:
     """A lease that is held no longer is claimed by somebody else: nothing is lost."""
-
-
-def start(runner: JobRunner, tasks: Tasks, on_risk: OnRisk) -> Sequence[Cancel]:
-    """Keep a runner and its watch going; returns what stops them."""
-    return (
-        tasks.keep_running(runner.run, name="jobs"),
-        tasks.keep_running(lambda: runner.watch(on_risk), name="jobs at risk"),
-    )

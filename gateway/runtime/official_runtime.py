@@ -1,5 +1,6 @@
 """All parts of official recordings, joined with the calls they are made of."""
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any
@@ -11,18 +12,21 @@ from gateway.core.call.recording import plan
 from gateway.core.ids import AccountId, CallId
 from gateway.core.recording.announcement import Kind, capture_delay_ms
 from gateway.core.recording.facts import MISSING, LocalCopy, Mode, Segment, local_copy
+from gateway.core.recording.reconcile import Verdict
 from gateway.core.recording.stage import NotRecorded
 from gateway.core.recording.wish import Terms, Wish
 from gateway.ports.accounts import Number
 from gateway.ports.cases import Case, FilesDown, Opening
-from gateway.ports.jobs import JobKind, WaitingJob
+from gateway.ports.jobs import JobKind
 from gateway.runtime.codec import call_from_json
-from gateway.runtime.job_runner import JobRunner, start
+from gateway.runtime.job_runner import JobRunner
+from gateway.runtime.notices import Notices
 from gateway.runtime.official_intake import OfficialIntake, OnFile
 from gateway.runtime.official_work import FetchRecording, FetchTranscript, OfficialCalls
 from gateway.runtime.reconciler import Reconciler
+from gateway.runtime.recording_alarm import RecordingAlarm
 from gateway.runtime.tasks import Tasks
-from gateway.runtime.world import JobBounds, Official, World
+from gateway.runtime.world import AlarmBounds, JobBounds, Official, World
 
 _log = structlog.get_logger(__name__)
 
@@ -33,7 +37,7 @@ QUOTA = "quota"
 class OfficialRuntime:
     """One per node; without the ports of official recordings it asks and expects nothing."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 (each is a part it joins)
         self,
         world: World,
         tasks: Tasks,
@@ -41,19 +45,26 @@ class OfficialRuntime:
         bounds: JobBounds,
         chance: Callable[[], float],
         balance_changed: Callable[[AccountId], None],
-        at_risk: Callable[[Sequence[WaitingJob]], None] = lambda _: None,
+        alarm: AlarmBounds,
+        notices: Notices,
     ) -> None:
         self._world = world
         self._tasks = tasks
         self._bounds = bounds
         self._balance_changed = balance_changed
-        self._at_risk = at_risk
+        self.alarm: RecordingAlarm | None = None
+        """Knows what is at risk."""
+        self.concluded: Counter[Verdict] = Counter()
+        """Conclusions that were drawn here."""
         self._runner: JobRunner | None = None
         self._reconciler: Reconciler | None = None
         self.on_file: OnFile | None = None
         """Takes note of files that Meta announces."""
         if world.official is not None:
             self._join(world.official, chance)
+            self.alarm = RecordingAlarm(
+                world.official.jobs, world.official.books, notices, world.clock, alarm
+            )
 
     def _join(self, official: Official, chance: Callable[[], float]) -> None:
         world, clock = self._world, self._world.clock
@@ -87,9 +98,13 @@ class OfficialRuntime:
 
     def start(self) -> None:
         """Begin to fetch, and to look at what is due."""
-        if self._runner is not None and self._reconciler is not None:
-            start(self._runner, self._tasks, self._at_risk)
-            self._tasks.keep_running(self._reconciler.run, name="recordings compared")
+        for part, name in (
+            (self._runner, "jobs"),
+            (self._reconciler, "recordings compared"),
+            (self.alarm, "recordings at risk"),
+        ):
+            if part is not None:
+                self._tasks.keep_running(part.run, name=name)
 
     # --- when a call begins ------------------------------------------------------------------
 
@@ -160,6 +175,7 @@ class OfficialRuntime:
             verdict=conclusion.verdict,
             stored_ms=conclusion.stored_ms,
         )
+        self.concluded[conclusion.verdict] += 1
         self._balance_changed(case.opening.account_id)
 
 

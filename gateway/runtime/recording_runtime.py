@@ -12,6 +12,7 @@ from gateway.runtime.call_trace import TraceBook
 from gateway.runtime.capture_board import CaptureBoard
 from gateway.runtime.captures import CaptureParts, Captures
 from gateway.runtime.live_calls import LiveCalls
+from gateway.runtime.notices import Notices
 from gateway.runtime.official_runtime import OfficialRuntime
 from gateway.runtime.quota_ears import QuotaEars
 from gateway.runtime.quota_keeper import QuotaKeeper
@@ -31,7 +32,12 @@ class RecordingRuntime:
     """
 
     def __init__(
-        self, world: World, life: NodeLife, settings: RuntimeSettings, tasks: Tasks
+        self,
+        world: World,
+        life: NodeLife,
+        settings: RuntimeSettings,
+        tasks: Tasks,
+        notices: Notices,
     ) -> None:
         self._world = world
         self._life = life
@@ -55,6 +61,8 @@ class RecordingRuntime:
             bounds=settings.jobs,
             chance=_chance.random,
             balance_changed=self.keeper.balance_changed,
+            alarm=settings.alarm,
+            notices=notices,
         )
         self.recorder.official = self.official
 

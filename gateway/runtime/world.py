@@ -4,8 +4,10 @@ from dataclasses import dataclass, field
 
 from gateway.core.call.call import CallTiming
 from gateway.core.ids import NodeId
+from gateway.core.recording.outlook import Patience
 from gateway.ports.accounts import Directory
 from gateway.ports.calls import CallStore, TombstoneStore
+from gateway.ports.case_books import CaseBooks
 from gateway.ports.cases import Cases, FileWork, Transcripts
 from gateway.ports.clock import Clock, NewId
 from gateway.ports.jobs import Jobs
@@ -26,6 +28,7 @@ class Official:
 
     wishes: Wishes
     cases: Cases
+    books: CaseBooks
     jobs: Jobs
     transcripts: Transcripts
     media: MediaFiles
@@ -105,9 +108,15 @@ class JobBounds:
     """A node that dies gives its jobs to others after so long."""
     outage_pause_max_s: float = 300.0
     """While nobody answers, one job asks at least so often whether that has changed."""
-    risk_after_s: float = 24 * 3600.0
-    """People are told of a job that has waited so long."""
-    risk_every_s: float = 600.0
+
+
+@dataclass(frozen=True, slots=True)
+class AlarmBounds:
+    """When people are told that recordings may be lost."""
+
+    every_s: float = 300.0
+    """Between two looks, seconds."""
+    patience: Patience = field(default_factory=Patience)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,3 +127,4 @@ class RuntimeSettings:
     limits: RuntimeLimits = field(default_factory=RuntimeLimits)
     keeper: KeeperBounds = field(default_factory=KeeperBounds)
     jobs: JobBounds = field(default_factory=JobBounds)
+    alarm: AlarmBounds = field(default_factory=AlarmBounds)

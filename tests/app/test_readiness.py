@@ -90,6 +90,11 @@ async def test_nodes_that_share_a_redis_count_each_other(folder: Path) -> None:
 
 async def test_the_metrics_show_every_part_and_start_at_nothing(folder: Path) -> None:
     async with gateway(settings_in(folder)) as where:
+
+        async def has_looked() -> bool:
+            return (await figures(where))["callgate_recordings_lost"] == 0
+
+        await until(has_looked)
         shown = await figures(where)
     assert shown["callgate_redis_up"] == 1
     assert shown["callgate_inbox_waiting"] == 0
@@ -97,4 +102,8 @@ async def test_the_metrics_show_every_part_and_start_at_nothing(folder: Path) ->
     assert shown["callgate_calls_ended_total outbound completed"] == 0
     assert shown["callgate_task_crashes_total"] == 0
     assert shown["callgate_agent_legs"] == 0
+    assert shown["callgate_recordings_stuck"] == 0
+    assert shown["callgate_official_files_at_risk fetch_recording"] == 0
+    assert shown["callgate_jobs_waiting fetch_transcript"] == 0
+    assert shown["callgate_recordings_compared_total matched"] == 0
     assert shown["process_open_fds"] > 0

@@ -1,15 +1,15 @@
 """Jobs over days of virtual time: outages, crashes, leases, lateness."""
 
 import random
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 import pytest
 
 from gateway.core.jobs import Setback
-from gateway.ports.jobs import JobKind, NewJob, NotWanted, TryLater, WaitingJob
-from gateway.runtime.job_runner import JobRunner, start
+from gateway.ports.jobs import JobKind, NewJob, NotWanted, TryLater
+from gateway.runtime.job_runner import JobRunner
 from gateway.runtime.tasks import Tasks
 from gateway.runtime.world import JobBounds
 from tests.runtime.fake_jobs import FakeJobs, ToldWork
@@ -28,7 +28,6 @@ class Plant:
     work: ToldWork
     runner: JobRunner
     tasks: Tasks
-    risks: list[Sequence[WaitingJob]]
 
     async def order(self, count: int = 1, *, lasts_s: float = 7 * DAY) -> None:
         now = self.clock.wall()
@@ -56,10 +55,9 @@ async def plant(jobs: FakeJobs | None = None, *, poll_s: float = 5.0) -> AsyncIt
         chance=random.Random(1).random,
         bounds=JobBounds(poll_s=poll_s),
     )
-    risks: list[Sequence[WaitingJob]] = []
-    start(runner, tasks, risks.append)
+    tasks.keep_running(runner.run, name="jobs")
     try:
-        yield Plant(clock, table, work, runner, tasks, risks)
+        yield Plant(clock, table, work, runner, tasks)
     finally:
         await tasks.close()
 
@@ -88,8 +86,6 @@ async def test_with_graph_dead_for_six_days_all_is_fetched_within_an_hour_of_its
         assert at.work.at_once_max <= 4
         # One asks every few minutes, whatever the queue.
         assert tries_while_dead < 6 * DAY / 60
-        assert at.risks
-        assert at.risks[-1] == [] or at.risks[-1][0].trouble == "no answer"
 
 
 @in_virtual_time
@@ -120,17 +116,16 @@ def test_one_job_in_trouble_does_not_hold_up_the_others(setback: Setback) -> Non
 
 
 @in_virtual_time
-async def test_what_is_too_late_is_lost_once_and_told() -> None:
+async def test_what_is_too_late_is_lost_once() -> None:
     async with plant() as at:
         at.work.act = lambda _: TryLater(Setback.REFUSED, "status 401")
         await at.order(2, lasts_s=2 * DAY)
         await at.clock.sleep(1.5 * DAY)
-        assert {job.trouble for job in at.risks[-1]} == {"status 401"}
+        assert {row.trouble for row in at.jobs.rows.values()} == {"status 401"}
         assert at.states() == {"waiting"}
         await at.clock.sleep(DAY)
         assert at.states() == {"failed"}
         assert len(at.work.gone) == 2
-        assert at.risks[-1] == []
 
 
 @in_virtual_time

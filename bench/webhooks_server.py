@@ -140,6 +140,8 @@ def deps_of(
         sessions=foundation.sessions,
         passwords=foundation.passwords,
         login_limit=foundation.login_limit,
+        tokens=foundation.tokens,
+        people=foundation.accounts,
         audit=foundation.audit,
         presence=world.presence,
         bus=world.bus,

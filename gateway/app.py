@@ -145,7 +145,8 @@ def _keep_up(
 ) -> None:
     upkeep = Upkeep(
         {
-            "webhooks, tombstones, traces, keys": stores.purge.run,
+            "webhooks, tombstones, traces, keys, the audit": stores.purge.run,
+            "tokens": stores.tokens.purge,
             "sessions": stores.sessions.purge,
             "log-in tries": stores.login_limit.purge,
         },
@@ -210,6 +211,8 @@ def _deps(settings: Settings, opened: _Opened, metrics: HttpMetrics) -> PublicDe
         sessions=stores.sessions,
         passwords=stores.passwords,
         login_limit=stores.login_limit,
+        tokens=stores.tokens,
+        people=stores.accounts,
         audit=stores.audit,
         presence=world.presence,
         bus=world.bus,
@@ -229,6 +232,8 @@ def _deps(settings: Settings, opened: _Opened, metrics: HttpMetrics) -> PublicDe
             body_bytes_max=settings.http_body_bytes_max,
             webhook_body_bytes_max=settings.webhook_body_bytes_max,
             alive_within_s=settings.browser_silent_max_s,
+            token_requests_max=settings.api_token_requests_max,
+            token_age_max_s=settings.api_token_age_max_s,
         ),
         ice_servers=settings.ice_servers_for_browsers(),
         reattach_s=round(settings.reattach_max_s),

@@ -13,6 +13,7 @@ from gateway import (
     cli_media,
     cli_quota,
     cli_serve,
+    cli_tokens,
     cli_users,
     cli_webhooks,
 )
@@ -33,6 +34,7 @@ app.command("health")(cli_health.health)
 cli_quota.add_account_commands(cli_accounts.app)
 app.add_typer(cli_accounts.app, name="account")
 app.add_typer(cli_users.app, name="user")
+app.add_typer(cli_tokens.app, name="token")
 app.add_typer(cli_calls.app, name="call")
 app.add_typer(cli_quota.quota)
 app.add_typer(cli_webhooks.app, name="webhook")

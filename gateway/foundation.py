@@ -28,6 +28,7 @@ from gateway.adapters.sql_quota_contracts import SqlContracts
 from gateway.adapters.sql_quota_minutes import SqlMinutes
 from gateway.adapters.sql_recordings import SqlRecordings
 from gateway.adapters.sql_sessions import SessionBounds, SqlSessions
+from gateway.adapters.sql_tokens import SqlTokens, TokenBounds
 from gateway.adapters.sql_transcripts import SqlTranscripts
 from gateway.adapters.sql_wishes import SqlWishes
 from gateway.adapters.system_ids import random_id
@@ -64,6 +65,7 @@ class Foundation:
     quota_books: SqlQuotaBooks
     recordings: SqlRecordings
     sessions: SqlSessions
+    tokens: SqlTokens
     tombstones: SqlTombstones
     transcripts: SqlTranscripts
     wishes: SqlWishes
@@ -143,6 +145,33 @@ def keeper_bounds(settings: Settings) -> KeeperBounds:
     )
 
 
+def login_bounds(settings: Settings) -> LoginBounds:
+    """Return how many wrong passwords are borne."""
+    return LoginBounds(
+        window_s=settings.login_window_s,
+        tries_max=settings.login_tries_max,
+        network_tries_max=settings.login_network_tries_max,
+    )
+
+
+def retention_of(settings: Settings) -> Retention:
+    """Return how long what has served its time is kept."""
+    return Retention(
+        inbox_s=settings.inbox_kept_s,
+        trace_s=settings.trace_kept_s,
+        audit_s=settings.audit_kept_s,
+    )
+
+
+def token_bounds(settings: Settings) -> TokenBounds:
+    """Return how many API tokens there may be, and how long they last and are listed."""
+    return TokenBounds(
+        of_account_max=settings.api_tokens_max,
+        age_max_s=settings.api_token_age_max_s,
+        ended_kept_s=settings.audit_kept_s,
+    )
+
+
 def prepare_data_directory(path: Path) -> None:
     """Make the data directory, closed to other users of the machine."""
     path.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -176,19 +205,13 @@ def _stores(
         login_limit=SqlLoginLimit(
             database,
             key=keys.derived("login limit"),
-            bounds=LoginBounds(
-                window_s=settings.login_window_s,
-                tries_max=settings.login_tries_max,
-                network_tries_max=settings.login_network_tries_max,
-            ),
+            bounds=login_bounds(settings),
         ),
         minutes=SqlMinutes(database, lease_terms(settings)),
         nodes=SqlNodes(database, clock.wall),
         passwords=SqlPasswords(database, hashing),
         plans=plans,
-        purge=SqlPurge(
-            database, Retention(inbox_s=settings.inbox_kept_s, trace_s=settings.trace_kept_s)
-        ),
+        purge=SqlPurge(database, retention_of(settings)),
         quota_books=SqlQuotaBooks(database),
         recordings=SqlRecordings(database, node_id),
         sessions=SqlSessions(
@@ -197,6 +220,7 @@ def _stores(
                 idle_max_s=settings.session_idle_max_s, age_max_s=settings.session_age_max_s
             ),
         ),
+        tokens=SqlTokens(database, random_id, token_bounds(settings)),
         tombstones=SqlTombstones(database, clock.wall),
         transcripts=SqlTranscripts(database),
         wishes=SqlWishes(database),

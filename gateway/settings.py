@@ -113,6 +113,8 @@ class Settings(BaseSettings):
     days."""
     trace_kept_s: PositiveFloat = 90 * 24 * 3600.0
     """How long the traces of calls are kept."""
+    audit_kept_s: PositiveFloat = 730 * 24 * 3600.0
+    """How long the audit is kept: who did what."""
     purge_every_s: PositiveFloat = 3600.0
     """Between two clean-ups of worked webhook events, traces, ended sessions and the like."""
 
@@ -220,6 +222,12 @@ class Settings(BaseSettings):
     """Wrong passwords for one e-mail in the window."""
     login_network_tries_max: PositiveInt = 50
     """Wrong passwords from one network (IPv4 /24, IPv6 /56) in the window."""
+    api_tokens_max: PositiveInt = 50
+    """API tokens that an account may have at a time."""
+    api_token_age_max_s: PositiveFloat = 730 * 24 * 3600.0
+    """The longest that an API token lasts."""
+    api_token_requests_max: PositiveInt = 600
+    """Requests with one API token in a minute, at each gateway."""
     argon2_memory_kib: int = Field(64 * KIB, ge=8)
     """Memory that hashing one password takes."""
     argon2_passes: PositiveInt = 3

@@ -17,13 +17,13 @@ SECTIONS = {
         *("http_", "internal_", "tls_", "trusted_", "public_"),
         *("webhook_", "browser_", "shutdown_"),
     ),
-    "Data": ("data_", "database_", "redis_", "secret_", "inbox_", "trace_", "purge_"),
+    "Data": ("data_", "database_", "redis_", "secret_", "inbox_", "trace_", "audit_", "purge_"),
     "WhatsApp": ("whatsapp_", "graph_"),
     "Media": ("media_", "ice_"),
     "Calls": ("ring_", "connect_", "claim_", "leg_", "reattach_"),
     "Recording minutes": ("quota_",),
     "Official recordings": ("official_",),
-    "Signing in": ("session_", "login_", "argon2_"),
+    "Signing in": ("session_", "login_", "api_", "argon2_"),
     "Logs": ("log_",),
 }
 

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from sqlalchemy import Insert, Row, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
+from typing_extensions import override
 
 from gateway.adapters import sql_audit, sql_sessions
 from gateway.adapters.secrets_key_ring import KeyRing
@@ -19,17 +20,9 @@ from gateway.core.errors import BadInput, NotFound
 from gateway.core.ids import AccountId, PhoneNumberId, UserId
 from gateway.core.recording.policy import Records
 from gateway.ports import Json
-from gateway.ports.accounts import Account, Number, Person, Role
+from gateway.ports.accounts import Account, ListedPerson, Number, People, Person, Role
 from gateway.ports.audit import AuditEntry
 from gateway.ports.clock import NewId
-
-
-@dataclass(frozen=True, slots=True)
-class ListedPerson:
-    """A person and whether they may sign in."""
-
-    person: Person
-    is_disabled: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +38,7 @@ class ListedNumber:
     """None: as its account."""
 
 
-class SqlAccounts:
+class SqlAccounts(People):
     """Creates and changes accounts, numbers and people.
 
     Raises `BadInput` in words fit for the operator, `NotFound`, `StoreDown`.
@@ -256,6 +249,7 @@ class SqlAccounts:
             )
         return person
 
+    @override
     async def people(self, account_id: AccountId) -> Sequence[ListedPerson]:
         """Return an account's people by e-mail, the disabled ones too."""
         query = select(users).where(users.c.account_id == account_id).order_by(users.c.email)
@@ -265,12 +259,17 @@ class SqlAccounts:
 
     async def person(self, email: str) -> ListedPerson:
         """Return who signs in with the e-mail. Raises `NotFound`."""
+        found = await self.of_email(email)
+        if found is None:
+            raise NotFound("nobody signs in with this e-mail")
+        return found
+
+    @override
+    async def of_email(self, email: str) -> ListedPerson | None:
         query = select(users).where(users.c.email == normal_email(email))
         async with self._database.reading() as connection:
             row = (await connection.execute(query)).first()
-        if row is None:
-            raise NotFound("nobody signs in with this e-mail")
-        return _listed(row)
+        return None if row is None else _listed(row)
 
     async def set_password(self, user_id: UserId, password: str) -> None:
         """Set a password and sign the person out everywhere."""

@@ -1,4 +1,4 @@
-"""Forgets what has served its time: worked webhooks, tombstones, old traces, bound keys."""
+"""Forgets what has served its time: worked webhooks, tombstones, traces, keys, the audit."""
 
 from dataclasses import dataclass
 
@@ -7,6 +7,7 @@ from sqlalchemy import Column, ColumnElement, Table, delete, select
 from gateway.adapters.sql_calls import IDEMPOTENCY_S
 from gateway.adapters.sql_engine import Database, rows_changed
 from gateway.adapters.sql_schema import (
+    audit,
     call_trace,
     idempotency_keys,
     tombstones,
@@ -23,6 +24,7 @@ class Retention:
 
     inbox_s: float = 9 * 24 * 3600.0
     trace_s: float = 90 * 24 * 3600.0
+    audit_s: float = 730 * 24 * 3600.0
 
 
 class SqlPurge:
@@ -49,6 +51,9 @@ class SqlPurge:
                 call_trace,
                 call_trace.c.position,
                 call_trace.c.at < now - self._retention.trace_s,
+            )
+            + await self._delete(
+                audit, audit.c.position, audit.c.at < now - self._retention.audit_s
             )
         )
 

@@ -212,10 +212,13 @@ audit = Table(
     Column("position", RowNumber, primary_key=True, autoincrement=True),
     Column("account_id", CleanText(26)),
     Column("actor", CleanText(26)),
+    Column("token_id", CleanText(26)),
     Column("action", CleanText(64), nullable=False),
     Column("subject", OutsideText(128), nullable=False),
     Column("at", Seconds, nullable=False),
     Column("fields", JsonText, nullable=False),
     Index("ix_audit_account_newest", "account_id", "at", "position"),
+    Index("ix_audit_account_subject", "account_id", "subject", "at", "position"),
+    Index("ix_audit_at", "at"),
     sqlite_autoincrement=True,
 )

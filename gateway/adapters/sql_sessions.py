@@ -129,6 +129,12 @@ class SqlSessions(SessionStore):
             await revoke_in(connection, sessions.c.session_id == session_id(token), now)
 
     @override
+    async def revoke_one(self, user_id: UserId, session_id: str, *, now: float) -> bool:
+        which = and_(sessions.c.session_id == session_id, sessions.c.user_id == user_id)
+        async with self._database.writing() as connection:
+            return await revoke_in(connection, which, now) == 1
+
+    @override
     async def revoke_all(self, user_id: UserId, *, now: float, keep: str | None = None) -> int:
         which = and_(sessions.c.user_id == user_id, self._is_young(now))
         if keep is not None:

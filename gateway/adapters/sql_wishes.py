@@ -14,7 +14,7 @@ from gateway.core.recording.facts import Mode
 from gateway.core.recording.policy import Records
 from gateway.core.recording.wish import Wish
 from gateway.ports import Json
-from gateway.ports.audit import AuditEntry
+from gateway.ports.audit import AuditEntry, Deed
 from gateway.ports.wishes import StoredWish, Wishes
 
 
@@ -73,7 +73,7 @@ class SqlWishes(Wishes):
                 AuditEntry(
                     account_id=account_id,
                     actor=actor,
-                    action="settings.calls_changed",
+                    action=Deed.SETTINGS_CALLS_CHANGED,
                     subject=account_id,
                     at=now,
                     fields=own | {"records": wish.records.value},

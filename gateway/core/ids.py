@@ -6,6 +6,8 @@ AccountId = NewType("AccountId", str)
 """Our key of a customer of the platform (random, 26 lower-case base-32 characters)."""
 UserId = NewType("UserId", str)
 """Our key of an agent, supervisor or admin."""
+TokenId = NewType("TokenId", str)
+"""Our key of an API token; tells nothing of its secret."""
 CallId = NewType("CallId", str)
 """Our key of a call; also what we send as `biz_opaque_callback_data`."""
 CommandId = NewType("CommandId", str)

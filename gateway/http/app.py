@@ -7,18 +7,22 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
 from gateway.http import (
+    access_routes,
+    audit_routes,
     call_routes,
     policy,
     quota_routes,
     session_routes,
     settings_routes,
+    token_routes,
     webhook_endpoint,
 )
-from gateway.http.deps import DEPS, TASKS, Check, PublicDeps
+from gateway.http.deps import DEPS, RATES, TASKS, Check, PublicDeps
 from gateway.http.events_socket import PATH as EVENTS_PATH
 from gateway.http.events_socket import EventSockets
 from gateway.http.health import Readiness, live
 from gateway.http.openapi import openapi_text
+from gateway.http.request_rates import RequestRates
 from gateway.http.routing import API_PREFIX
 from gateway.http.security_headers import security_headers
 from gateway.http.socket_register import SocketRegister
@@ -35,6 +39,9 @@ TABLES = (
     call_routes.routes,
     quota_routes.routes,
     settings_routes.routes,
+    access_routes.routes,
+    token_routes.routes,
+    audit_routes.routes,
 )
 
 
@@ -49,6 +56,7 @@ def build_public_app(deps: PublicDeps) -> web.Application:
     )
     app[DEPS] = deps
     app[TASKS] = Tasks(deps.clock)
+    app[RATES] = RequestRates(deps.limits.token_requests_max)
     app.on_response_prepare.append(security_headers(deps.peers))
     mount(app, TABLES)
     _add_plain_routes(app, deps)

@@ -45,11 +45,13 @@ def drop_token(request: web.Request, response: web.StreamResponse, peers: Peers)
     )
 
 
-def check_can_sign_in(request: web.Request, peers: Peers) -> None:
-    """Refuse a password over an unprotected network. Raises `Refusal`."""
+def check_is_protected(request: web.Request, peers: Peers, what: str) -> None:
+    """Refuse a secret over an unprotected network; `what` says what to do instead.
+
+    Raises `Refusal`.
+    """
     if peers.scheme(request) != "https" and not peers.is_loopback_host(request):
-        detail = "Sign in over https: this connection is not protected."
-        raise refuse(403, "insecure_origin", detail)
+        raise refuse(403, "insecure_origin", f"{what}: this connection is not protected.")
 
 
 def _name(request: web.Request, peers: Peers) -> str:

@@ -12,15 +12,17 @@ from gateway.core.quota.live import LiveQuota
 from gateway.core.whatsapp import Direction, Peer
 from gateway.http.metrics import HttpMetrics
 from gateway.http.peers import Peers
+from gateway.http.request_rates import RequestRates
 from gateway.http.webhook_signature import WebhookSecrets
 from gateway.ports import Json
-from gateway.ports.accounts import Directory, Person
+from gateway.ports.accounts import Directory, People, Person
 from gateway.ports.audit import AuditLog
 from gateway.ports.calls import TraceLine
 from gateway.ports.clock import Clock
 from gateway.ports.live import Availability, LiveBus, Presence
 from gateway.ports.quota import QuotaBooks
 from gateway.ports.sessions import LoginLimit, Passwords, SessionStore
+from gateway.ports.tokens import TokenStore
 from gateway.ports.webhooks import Inbox, InboxItem
 from gateway.ports.wishes import Wishes
 from gateway.runtime.call_desk import Joined, LegChoice, OpenedLeg
@@ -132,6 +134,9 @@ class HttpLimits:
     """Meta sends up to 3 MB."""
     alive_within_s: float = 15.0
     """A browser that says nothing for so long is sent away."""
+    token_requests_max: int = 600
+    """With one API token in a minute."""
+    token_age_max_s: float = 730 * 24 * 3600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +148,8 @@ class PublicDeps:
     sessions: SessionStore
     passwords: Passwords
     login_limit: LoginLimit
+    tokens: TokenStore
+    people: People
     audit: AuditLog
     presence: Presence
     bus: LiveBus
@@ -165,5 +172,6 @@ class PublicDeps:
     version: str = "0.1.0"
 
 
+RATES: web.AppKey[RequestRates] = web.AppKey("rates", RequestRates)
 TASKS: web.AppKey[Tasks] = web.AppKey("tasks", Tasks)
 DEPS: web.AppKey[PublicDeps] = web.AppKey("deps", PublicDeps)

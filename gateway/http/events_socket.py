@@ -11,6 +11,7 @@ import structlog
 from aiohttp import WSMsgType, web
 
 from gateway.core.errors import CallgateError
+from gateway.http.callers import admit
 from gateway.http.cookies import token_of
 from gateway.http.deps import PublicDeps
 from gateway.http.problems import refuse
@@ -21,10 +22,10 @@ from gateway.http.socket_register import (
     OpenSocket,
     SocketRegister,
 )
-from gateway.http.typed import admit
 from gateway.ports import Json
 from gateway.ports.accounts import Person, Role
 from gateway.ports.live import LiveEvent
+from gateway.ports.sessions import SignedIn
 from gateway.runtime.call_view import moment
 
 PATH = "/events"
@@ -47,10 +48,9 @@ class EventSockets:
     async def serve(self, request: web.Request) -> web.StreamResponse:
         """Upgrade, and stay until either side has enough."""
         deps = self._deps
-        deps.peers.check_origin(request)
-        signed_in = await admit(request, "events.watch")
+        signed_in = await admit(request, "events.watch", changes_state=True)
         token = token_of(request, deps.peers)
-        assert signed_in is not None, "the policy lets nobody in without a session"
+        assert isinstance(signed_in, SignedIn), "the policy lets nobody in without a session"
         assert token is not None, "nor without its token"
         if self._register.is_full(signed_in.person.user_id):
             raise refuse(429, "rate_limited", "Too many windows are open; close some.")

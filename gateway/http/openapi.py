@@ -13,7 +13,14 @@ from gateway.http import policy
 from gateway.http.cookies import SECURE_NAME
 from gateway.http.event_schemas import EVENT_MESSAGES
 from gateway.http.problems import CONTENT_TYPE
-from gateway.http.routing import API_PREFIX, Handler, Route, RouteTable, summary_of
+from gateway.http.routing import (
+    API_PREFIX,
+    PATH_PATTERNS,
+    Handler,
+    Route,
+    RouteTable,
+    summary_of,
+)
 from gateway.http.schemas import ProblemBody
 from gateway.http.shapes import Nothing
 
@@ -22,7 +29,6 @@ API_VERSION = "1.0.0"
 
 _REF = "#/components/schemas/{model}"
 _PART = re.compile(r"\{(\w+)\}")
-_IDENTITY = {"type": "string", "pattern": "^[0-9a-z]{26}$"}
 Tree = dict[str, Any]
 
 
@@ -49,7 +55,8 @@ def openapi_document(tables: Sequence[RouteTable]) -> Tree:
         "components": {
             "schemas": schemas["$defs"],
             "securitySchemes": {
-                "session": {"type": "apiKey", "in": "cookie", "name": SECURE_NAME}
+                "session": {"type": "apiKey", "in": "cookie", "name": SECURE_NAME},
+                "token": {"type": "http", "scheme": "bearer"},
             },
         },
         "x-events": {
@@ -72,6 +79,9 @@ def _operation(route: Route, handler: Handler) -> Tree:
         operation["requestBody"] = {"required": _needs_body(route), "content": content}
     if not policy.allows(route.name, None):
         operation["security"] = [{"session": []}]
+        scopes = sorted(s for s, rows in policy.OPENS.items() if route.name in rows)
+        if scopes:
+            operation["security"].append({"token": scopes})
     return operation
 
 
@@ -86,7 +96,12 @@ def _needs_body(route: Route) -> bool:
 
 def _path_parameters(route: Route) -> list[Tree]:
     return [
-        {"name": name, "in": "path", "required": True, "schema": _IDENTITY}
+        {
+            "name": name,
+            "in": "path",
+            "required": True,
+            "schema": {"type": "string", "pattern": f"^{PATH_PATTERNS[name]}$"},
+        }
         for name in _PART.findall(route.path)
     ]
 

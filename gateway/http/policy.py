@@ -2,12 +2,14 @@
 
 A route without a row does not start (`check`), a row without a route fails a test. What of an
 account's calls a person sees is the call desk's rule; here stands only who may ask at all.
+API tokens open what their scopes name and nothing else: a new row is closed to them.
 """
 
 from collections.abc import Collection, Mapping
 from enum import StrEnum
 
 from gateway.ports.accounts import Role
+from gateway.ports.tokens import ApiToken, Scope
 
 
 class Who(StrEnum):
@@ -29,6 +31,16 @@ POLICY: Mapping[str, frozenset[Who]] = {
     "session.logout": EVERYBODY,
     "me.read": STAFF,
     "me.availability": STAFF,
+    "me.sessions_list": STAFF,
+    "me.sessions_end": STAFF,
+    "me.sessions_end_others": STAFF,
+    "users.list": ADMINS,
+    "users.sessions_list": ADMINS,
+    "users.sessions_end": ADMINS,
+    "tokens.list": ADMINS,
+    "tokens.create": ADMINS,
+    "tokens.revoke": ADMINS,
+    "audit.list": ADMINS,
     "agent_legs.open": STAFF,
     "agent_legs.close": STAFF,
     "calls.dial": STAFF,
@@ -60,10 +72,29 @@ POLICY: Mapping[str, frozenset[Who]] = {
 FINER = frozenset({"calls.decline_for_everyone"})
 """Rows that a handler asks for, besides the route's own."""
 
+OPENS: Mapping[Scope, frozenset[str]] = {
+    Scope.CALLS_READ: frozenset({"calls.list", "calls.read"}),
+    Scope.CALLS_DIAL: frozenset({"calls.dial", "calls.hangup"}),
+    Scope.RECORDINGS_READ: frozenset(),
+    Scope.RECORDINGS_DOWNLOAD: frozenset(),
+    Scope.RECORDINGS_DELETE: frozenset(),
+    Scope.QUOTA_READ: frozenset({"quota.read", "quota.usage", "quota.ledger"}),
+    Scope.SETTINGS_READ: frozenset({"settings.calls_read"}),
+    Scope.AUDIT_READ: frozenset({"audit.list"}),
+}
+"""The rows that each scope of an API token opens."""
+
 
 def allows(row: str, role: Role | None) -> bool:
     """Whether a person of this role (None: not signed in) may do what the row names."""
     return (Who.ANONYMOUS if role is None else Who(role.value)) in POLICY[row]
+
+
+def opens(row: str, token: ApiToken, role: Role) -> bool:
+    """Whether a token may do what the row names; acting for a person, no more than they."""
+    if not any(row in OPENS[scope] for scope in token.scopes):
+        return False
+    return token.acts_for is None or allows(row, role)
 
 
 def check(names: Collection[str]) -> None:

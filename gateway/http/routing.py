@@ -11,14 +11,28 @@ from typing import Any, Generic, TypeVar
 
 from aiohttp import web
 
-from gateway.core.ids import CallId, LegId
+from gateway.core.ids import CallId, LegId, TokenId, UserId
 from gateway.http.deps import DEPS, PublicDeps
 from gateway.http.shapes import Nothing, Shape
+from gateway.ports import Json
 from gateway.ports.accounts import Person
-from gateway.ports.sessions import SignedIn
+from gateway.ports.audit import AuditEntry, Deed
+from gateway.ports.sessions import Session, SignedIn
+from gateway.ports.tokens import TokenCaller
 
 API_PREFIX = "/api/v1"
 
+Caller = SignedIn | TokenCaller
+"""Whoever asks: a person in a browser, or a program with a token."""
+ID_PATTERN = "[0-9a-z]{26}"
+PATH_PATTERNS = {
+    "call_id": ID_PATTERN,
+    "leg_id": ID_PATTERN,
+    "user_id": ID_PATTERN,
+    "token_id": ID_PATTERN,
+    "session_id": "[0-9a-f]{64}",
+}
+"""What an id in a path looks like; any other thing is not found."""
 
 Body = TypeVar("Body", bound=Shape)
 Query = TypeVar("Query", bound=Shape)
@@ -29,7 +43,7 @@ class Ask(Generic[Body, Query]):
     """A checked request."""
 
     request: web.Request
-    signed_in: SignedIn | None
+    signed_in: Caller | None
     body: Body
     query: Query
 
@@ -39,10 +53,16 @@ class Ask(Generic[Body, Query]):
         return self.request.app[DEPS]
 
     @property
-    def who(self) -> SignedIn:
+    def who(self) -> Caller:
         """Whoever asks; only on routes whose policy keeps strangers out."""
         assert self.signed_in is not None, "the policy lets strangers in here"
         return self.signed_in
+
+    @property
+    def session(self) -> Session:
+        """The browser's session; only on routes that no scope of a token opens."""
+        assert isinstance(self.signed_in, SignedIn), "the policy lets others in here"
+        return self.signed_in.session
 
     @property
     def person(self) -> Person:
@@ -58,6 +78,35 @@ class Ask(Generic[Body, Query]):
     def leg_id(self) -> LegId:
         """`{leg_id}` of the path."""
         return LegId(self.request.match_info["leg_id"])
+
+    @property
+    def user_id(self) -> UserId:
+        """`{user_id}` of the path."""
+        return UserId(self.request.match_info["user_id"])
+
+    @property
+    def token_id(self) -> TokenId:
+        """`{token_id}` of the path."""
+        return TokenId(self.request.match_info["token_id"])
+
+    async def note(self, deed: Deed, subject: str, **fields: Json) -> None:
+        """Write into the audit what whoever asks does to `subject`, the id of a thing.
+
+        `fields` name no person but by id, and no secret. Raises `StoreDown`: what cannot be
+        noted is not to be done, so call it first.
+        """
+        who = self.who
+        token = who.token if isinstance(who, TokenCaller) else None
+        entry = AuditEntry(
+            account_id=who.person.account_id,
+            actor=None if token is not None and token.acts_for is None else who.person.user_id,
+            action=deed,
+            subject=subject,
+            at=self.deps.clock.wall(),
+            fields=fields,
+            token_id=None if token is None else token.token_id,
+        )
+        await self.deps.audit.record(entry)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,10 +1,13 @@
 """Signing in and out, and who one is."""
 
+from dataclasses import replace
+
 import structlog
 from aiohttp import web
 
-from gateway.http.cookies import check_can_sign_in, drop_token, keep_token, token_of
-from gateway.http.deps import PublicDeps
+from gateway.core.errors import StoreDown
+from gateway.http.cookies import check_is_protected, drop_token, keep_token, token_of
+from gateway.http.deps import TASKS, PublicDeps
 from gateway.http.problems import Problem, Refusal, refuse, retry_after
 from gateway.http.routing import Ask, Route, RouteTable
 from gateway.http.schemas import (
@@ -20,7 +23,7 @@ from gateway.http.schemas import (
 )
 from gateway.http.shapes import Nothing
 from gateway.ports.accounts import Account, Person
-from gateway.ports.audit import AuditEntry
+from gateway.ports.audit import AuditEntry, Deed
 from gateway.ports.live import Availability
 
 USER_AGENT_CHARS_MAX = 256
@@ -35,7 +38,7 @@ _log = structlog.get_logger(__name__)
 async def login(ask: Ask[Login, Nothing]) -> web.Response:
     """Sign in: the answer sets the session cookie."""
     deps, request = ask.deps, ask.request
-    check_can_sign_in(request, deps.peers)
+    check_is_protected(request, deps.peers, "Sign in over https")
     email, address = ask.body.email, deps.peers.address(request)
     now = deps.clock.wall()
     wait_s = await deps.login_limit.take(email, address, now=now)
@@ -47,6 +50,10 @@ async def login(ask: Ask[Login, Nothing]) -> web.Response:
     account = None if person is None else await deps.directory.account(person.account_id)
     if person is None or account is None:
         deps.metrics.logins.labels("refused").inc()
+        # After the answer: else its time would tell which e-mails exist.
+        request.app[TASKS].spawn(
+            _note_refused(deps, email), name="refused login", on_crash=lambda: None
+        )
         raise refuse(401, "wrong_password", "E-mail or password is wrong.")
     await deps.login_limit.give_back(email, address, now=now)
     token = await deps.sessions.create(
@@ -56,15 +63,7 @@ async def login(ask: Ask[Login, Nothing]) -> web.Response:
         replaces=token_of(request, deps.peers),
     )
     deps.metrics.logins.labels("signed_in").inc()
-    await deps.audit.record(
-        AuditEntry(
-            account_id=person.account_id,
-            actor=person.user_id,
-            action="session.created",
-            subject=person.user_id,
-            at=now,
-        )
-    )
+    await deps.audit.record(_of_session(person, Deed.SESSION_CREATED, now))
     me = await me_of(deps, person, account)
     response = web.Response(
         text=me.model_dump_json(exclude_unset=True), content_type="application/json"
@@ -79,7 +78,11 @@ async def logout(ask: Ask[Nothing, Nothing]) -> web.Response:
     deps = ask.deps
     token = token_of(ask.request, deps.peers)
     if token is not None:
-        await deps.sessions.revoke(token, now=deps.clock.wall())
+        now = deps.clock.wall()
+        signed_in = await deps.sessions.look_up(token, now=now)
+        await deps.sessions.revoke(token, now=now)
+        if signed_in is not None:
+            await deps.audit.record(_of_session(signed_in.person, Deed.SESSION_ENDED, now))
     response = web.Response(status=204)
     drop_token(ask.request, response, deps.peers)
     return response
@@ -97,6 +100,21 @@ async def me(ask: Ask[Nothing, Nothing]) -> Me:
 async def set_availability(ask: Ask[SetAvailability, Nothing]) -> None:
     """Say whether calls may ring here."""
     await ask.deps.desk.set_availability(ask.person, Availability(ask.body.availability))
+
+
+async def _note_refused(deps: PublicDeps, email: str) -> None:
+    """Tell the account's admins of a wrong password for one of theirs."""
+    try:
+        known = await deps.people.of_email(email)
+        if known is not None:
+            entry = _of_session(known.person, Deed.SESSION_REFUSED, deps.clock.wall())
+            await deps.audit.record(replace(entry, actor=None))
+    except StoreDown:
+        _log.warning("a refused login was not noted")
+
+
+def _of_session(person: Person, deed: Deed, at: float) -> AuditEntry:
+    return AuditEntry(person.account_id, person.user_id, deed, person.user_id, at)
 
 
 async def me_of(deps: PublicDeps, person: Person, account: Account) -> Me:

@@ -8,7 +8,7 @@ from aiohttp import web
 from gateway.core.errors import CallgateError
 from gateway.http import policy
 from gateway.http.bodies import parse_query, read_body
-from gateway.http.cookies import token_of
+from gateway.http.callers import admit
 from gateway.http.deps import DEPS, TASKS
 from gateway.http.problems import (
     Problem,
@@ -16,10 +16,15 @@ from gateway.http.problems import (
     internal,
     problem_of_error,
     problem_of_status,
-    refuse,
 )
-from gateway.http.routing import API_PREFIX, Ask, Handler, Route, RouteTable
-from gateway.ports.sessions import SignedIn
+from gateway.http.routing import (
+    API_PREFIX,
+    PATH_PATTERNS,
+    Ask,
+    Handler,
+    Route,
+    RouteTable,
+)
 
 AiohttpHandler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -35,8 +40,8 @@ def mount(app: web.Application, tables: Sequence[RouteTable]) -> None:
 
 def aiohttp_path(path: str) -> str:
     """Let ids of our shape through and nothing else: any other thing is not found."""
-    for name in ("call_id", "leg_id"):
-        path = path.replace(f"{{{name}}}", f"{{{name}:[0-9a-z]{{26}}}}")
+    for name, pattern in PATH_PATTERNS.items():
+        path = path.replace(f"{{{name}}}", f"{{{name}:{pattern}}}")
     return path
 
 
@@ -45,9 +50,7 @@ def as_aiohttp(route: Route, handler: Handler) -> AiohttpHandler:
 
     async def serve(request: web.Request) -> web.StreamResponse:
         deps = request.app[DEPS]
-        if route.changes_state:
-            deps.peers.check_origin(request)
-        signed_in = await admit(request, route.name)
+        signed_in = await admit(request, route.name, changes_state=route.changes_state)
         query = parse_query(request.query, route.query)
         body = await read_body(request, route.body, deps.limits.body_bytes_max)
         out = await handler(Ask(request, signed_in, body, query))
@@ -59,25 +62,6 @@ def as_aiohttp(route: Route, handler: Handler) -> AiohttpHandler:
         return web.Response(status=route.status, text=text, content_type="application/json")
 
     return serve
-
-
-async def admit(request: web.Request, row: str) -> SignedIn | None:
-    """Return who is signed in, or None where the policy lets everybody in.
-
-    Raises `Refusal`: 401 without a live session, 403 if the role may not.
-    """
-    if policy.allows(row, None):
-        return None
-    deps = request.app[DEPS]
-    token = token_of(request, deps.peers)
-    now = deps.clock.wall()
-    signed_in = await deps.sessions.look_up(token, now=now) if token else None
-    if token is None or signed_in is None:
-        raise refuse(401, "not_signed_in", "Sign in first.")
-    if not policy.allows(row, signed_in.person.role):
-        raise refuse(403, "forbidden", "Your role may not do this.")
-    await deps.sessions.touch(token, now=now)
-    return signed_in
 
 
 @web.middleware

@@ -53,6 +53,24 @@ class Person:
     role: Role
 
 
+@dataclass(frozen=True, slots=True)
+class ListedPerson:
+    """A person and whether they may sign in."""
+
+    person: Person
+    is_disabled: bool
+
+
+class People(Protocol):
+    """The people of accounts, the disabled ones too. Every method raises `StoreDown`."""
+
+    async def people(self, account_id: AccountId) -> Sequence[ListedPerson]:
+        """Return an account's people by e-mail."""
+
+    async def of_email(self, email: str) -> ListedPerson | None:
+        """Return who signs in with an e-mail."""
+
+
 class Directory(Protocol):
     """Accounts, numbers and people, as the runtime needs them."""
 

@@ -62,6 +62,9 @@ class SessionStore(Protocol):
     async def revoke(self, token: str, *, now: float) -> None:
         """Sign the browser out; an unknown or ended token is fine."""
 
+    async def revoke_one(self, user_id: UserId, session_id: str, *, now: float) -> bool:
+        """Sign a person out of one browser; False: it was none of theirs, or over."""
+
     async def revoke_all(self, user_id: UserId, *, now: float, keep: str | None = None) -> int:
         """Sign a person out everywhere (but in the browser with the token `keep`).
 

@@ -126,6 +126,7 @@ class TinyDesk:
         self.raises: Exception | None = None
         self.dialled: dict[str, CallView] = {}
         self.standing: list[Notice] = []
+        self.legs: dict[LegId, set[UserId]] = {}
 
     def add(self, account_id: AccountId, view: CallView) -> None:
         self.views[CallId(view.id)] = (account_id, view)
@@ -190,6 +191,8 @@ class TinyDesk:
         return OpenedLeg(LegId("l" * 26), "v=0 answer")
 
     async def close_agent_leg(self, person: Person, leg_id: LegId) -> None:
+        if self.legs and person.user_id not in self.legs.get(leg_id, ()):
+            raise NotFound("no such leg")
         self._act("close_agent_leg", leg_id)
 
     async def set_availability(self, person: Person, availability: Availability) -> None:

@@ -24,6 +24,7 @@ from gateway.adapters.sql_passwords import HashCost, PasswordHashing, SqlPasswor
 from gateway.adapters.sql_quota_books import SqlQuotaBooks
 from gateway.adapters.sql_quota_minutes import SqlMinutes
 from gateway.adapters.sql_sessions import SqlSessions
+from gateway.adapters.sql_tokens import SqlTokens
 from gateway.adapters.sql_wishes import SqlWishes
 from gateway.adapters.system_ids import random_id
 from gateway.adapters.whatsapp_webhook import split_delivery
@@ -92,7 +93,10 @@ class Browser:
         return await self.http.request(method, self.site.api(path), headers=headers, **more)
 
     async def sign_in(self, role: Role) -> dict[str, Any]:
-        credentials = {"email": f"{role}@example.com", "password": PASSWORD}
+        return await self.sign_in_as(f"{role}@example.com")
+
+    async def sign_in_as(self, email: str) -> dict[str, Any]:
+        credentials = {"email": email, "password": PASSWORD}
         async with await self.ask("POST", "/login", json=credentials) as response:
             assert response.status == 200, await response.text()
             me: dict[str, Any] = await response.json()
@@ -176,6 +180,8 @@ async def site_from(
         "sessions": sessions,
         "passwords": SqlPasswords(database, hashing),
         "login_limit": SqlLoginLimit(database, key=b"k" * 32, bounds=LoginBounds()),
+        "tokens": SqlTokens(database, random_id),
+        "people": SqlAccounts(database, KEYS, hashing, clock.wall, random_id),
         "audit": SqlAudit(database),
         "presence": presence,
         "bus": bus,

@@ -9,8 +9,8 @@ ROOT = Path(__file__).parents[2]
 SOURCES = ("gateway/http", "gateway/core/call", "gateway/runtime")
 TEXTS = ROOT / "web" / "src" / "i18n" / "en.json"
 
-# Said to Meta's webhooks and to programs, never to a browser's person.
-NOT_FOR_PEOPLE = {"bad_signature", "webhooks_off", "method_not_allowed"}
+# Said to Meta's webhooks and to other programs, never to a browser's person.
+NOT_FOR_PEOPLE = {"bad_signature", "webhooks_off", "method_not_allowed", "bad_token"}
 
 
 def calls() -> Iterator[tuple[str, ast.Call]]:

@@ -149,6 +149,7 @@ def _keep_up(
             "tokens": stores.tokens.purge,
             "sessions": stores.sessions.purge,
             "log-in tries": stores.login_limit.purge,
+            "replaced announcements": stores.announcements.purge,
         },
         clock,
         every_s=settings.purge_every_s,

@@ -31,6 +31,7 @@ async def open_official(
         cases=stores.cases,
         books=stores.case_books,
         jobs=stores.jobs,
+        announcements=stores.announcements,
         transcripts=stores.transcripts,
         media=await stack.enter_async_context(media),
         files=OfficialFiles(settings.recordings_path),

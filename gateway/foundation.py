@@ -10,6 +10,7 @@ from gateway.adapters.file_once import read_or_create
 from gateway.adapters.plan_file import load_plans
 from gateway.adapters.secrets_key_ring import KeyRing
 from gateway.adapters.sql_accounts import SqlAccounts
+from gateway.adapters.sql_announcements import SqlAnnouncements
 from gateway.adapters.sql_audit import SqlAudit
 from gateway.adapters.sql_calls import SqlCalls
 from gateway.adapters.sql_case_books import SqlCaseBooks
@@ -49,6 +50,7 @@ class Foundation:
     keys: KeyRing
     accounts: SqlAccounts
     audit: SqlAudit
+    announcements: SqlAnnouncements
     calls: SqlCalls
     cases: SqlCases
     contracts: SqlContracts
@@ -198,6 +200,7 @@ def _stores(
         accounts=SqlAccounts(database, keys, hashing, clock.wall, random_id),
         audit=SqlAudit(database),
         calls=SqlCalls(database, clock.wall),
+        announcements=SqlAnnouncements(database),
         contracts=SqlContracts(database, plans, random_id),
         directory=SqlDirectory(database, keys),
         inbox=SqlInbox(database, clock.wall, waiting_max=settings.inbox_waiting_max),

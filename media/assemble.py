@@ -206,12 +206,17 @@ def replacing(path: Path) -> Iterator[tuple[IO[bytes], Path]]:
         raise
 
 
-def limit_process(input_bytes: int) -> None:
+def limit_process(
+    input_bytes: int,
+    *,
+    memory_bytes: int = MEMORY_BYTES_MAX,
+    processor_s: int = PROCESSOR_S_MAX,
+) -> None:
     """Give way to calls, and bound what a damaged input could make this process take."""
     os.nice(NICENESS)
     limits = (
-        (resource.RLIMIT_AS, MEMORY_BYTES_MAX),
-        (resource.RLIMIT_CPU, PROCESSOR_S_MAX),
+        (resource.RLIMIT_AS, memory_bytes),
+        (resource.RLIMIT_CPU, processor_s),
         (resource.RLIMIT_FSIZE, 4 * input_bytes + (64 << 20)),
         (resource.RLIMIT_CORE, 0),
     )

@@ -8,6 +8,7 @@ from typing import assert_never
 import structlog
 
 from media import protocol
+from media.announcement_desk import AnnouncementDesk
 from media.capture_desk import CaptureDesk
 from media.endpoints import NoFreePort
 from media.leg import Leg
@@ -15,6 +16,7 @@ from media.leg_access import CommandFailed, LegAccess
 from media.leg_reports import LegIdentity
 from media.negotiation import require_answerable
 from media.protocol import CloseReason, Done, Failed, LegKind
+from media.protocol_announcement import AnnouncementCommand
 from media.protocol_capture import CaptureCommand
 from media.sdp import BadSdp, parse_sdp
 from media.switchboard import Switchboard
@@ -36,6 +38,7 @@ LegCommand = (
     | protocol.CloseLeg
     | CallCommand
 )
+DeskCommand = LegCommand | CaptureCommand | AnnouncementCommand
 
 
 class CommandDesk:
@@ -46,12 +49,14 @@ class CommandDesk:
         switchboard: Switchboard,
         captures: CaptureDesk,
         *,
+        announcements: AnnouncementDesk,
         snapshot: Callable[[], protocol.Snapshot],
         legs_max: int,
         answers_max: int,
     ) -> None:
         self._switchboard = switchboard
         self._captures = captures
+        self._announcements = announcements
         self._legs = LegAccess(switchboard)
         self._snapshot = snapshot
         self._legs_max = legs_max
@@ -74,11 +79,9 @@ class CommandDesk:
         answer.set_result(result)
         return result
 
-    async def _attempt(self, command: LegCommand | CaptureCommand) -> Answer:
+    async def _attempt(self, command: DeskCommand) -> Answer:
         try:
-            if isinstance(command, CaptureCommand):
-                return self._captures.carry_out(command)
-            return Done(id=command.id, sdp=await self._execute(command))
+            return await self._hand_over(command)
         except CommandFailed as failure:
             return Failed(id=command.id, code=failure.code, reason=failure.reason)
         except BadSdp as failure:
@@ -89,6 +92,13 @@ class CommandDesk:
             # The border of the process: a mistake costs one command, not all calls.
             log.exception("command failed", command=command.type)
             return Failed(id=command.id, code="internal", reason="the media worker failed")
+
+    async def _hand_over(self, command: DeskCommand) -> Done:
+        if isinstance(command, AnnouncementCommand):
+            return await self._announcements.carry_out(command)
+        if isinstance(command, CaptureCommand):
+            return self._captures.carry_out(command)
+        return Done(id=command.id, sdp=await self._execute(command))
 
     async def _execute(self, command: LegCommand) -> str | None:
         match command:

@@ -13,7 +13,7 @@ from typing import Any, Final
 import pylibsrtp
 
 from media.port import Path
-from media.prompts import ComfortNoise
+from media.prompts import ComfortNoise, Prompt
 from media.relay import COMFORT_TICK_S, StreamSpec, Tap
 from media.rtp import (
     CLOCK_HZ,
@@ -31,6 +31,7 @@ from media.srtp import PacketBuffer, SrtpContext, srtp_protect
 
 NOBODY: Final = -1
 COMFORT: Final = 0
+PROMPT: Final = -2
 """Source keys; those of relayed SSRCs are positive."""
 
 SEQUENCE_JUMP_MAX: Final = 500
@@ -64,6 +65,7 @@ class Egress:
         "_length",
         "_on_first",
         "_opus",
+        "_prompt",
         "_protect",
         "_send_datagram",
         "_sequence",
@@ -109,6 +111,7 @@ class Egress:
         self._protect = srtp_protect
         self._comfort = comfort
         self._comfort_frame = 0
+        self._prompt: Prompt | None = None
         self._in_step = spec.in_step
         self._comfort_after_s = spec.comfort_after_s
         self._ssrc = spec.send_ssrc
@@ -137,6 +140,11 @@ class Egress:
         if self._source == source:
             self._source = NOBODY
 
+    def play(self, prompt: Prompt | None) -> None:
+        """Let the peer hear `prompt` from the next tick on, and nothing else; None ends it."""
+        self._prompt = prompt
+        self.leave(PROMPT)
+
     def timestamp_at(self, now: float) -> int:
         """RTP timestamp of the instant `now` on this line."""
         elapsed = round((now - self._timestamp_at) * CLOCK_HZ) if self.packets else 0
@@ -159,6 +167,8 @@ class Egress:
         """Send the Opus payload in the buffer as the next packet of this line."""
         if not self.is_released:
             self._drops["not_released"] += 1
+            return
+        if self._prompt is not None:
             return
         if source != self._source:
             self._join(source, sequence, timestamp, now)
@@ -194,6 +204,8 @@ class Egress:
         if self._keypad is None or not self.is_released:
             self._drops["keypad_not_carried"] += 1
             return
+        if self._prompt is not None:
+            return
         if source != self._source:
             self._join(source, sequence, timestamp, now)
         own_sequence = (sequence + self._sequence_shift) & SEQUENCE_MASK
@@ -219,22 +231,19 @@ class Egress:
             self._sequence_shift -= 1
 
     def tick(self, now: float) -> float:
-        """Send a comfort frame if one is due; returns when to be called again.
+        """Send a frame of our own if one is due; returns when to be called again.
 
-        Called on a grid of 20 ms while in comfort, and earlier when the source has left.
+        Called on a grid of 20 ms while in comfort or in a prompt, and earlier when the source
+        has left.
         """
+        if self._prompt is not None and self.is_released:
+            return self._tick_prompt(self._prompt, now)
         if not (self.is_comfort_owed and self.is_released):
             return math.inf
         if self._source == COMFORT:
-            behind = signed32(self._now_timestamp(now) - self._timestamp)
-            if behind < 0:
-                # More than a frame ahead of the clock: real silence lets it catch up.
+            if self._is_ahead(now):
                 return now
-            if behind < 3 * FRAME_SAMPLES:
-                following = self._sequence + 1, self._timestamp + FRAME_SAMPLES
-            else:
-                following = self._following(now)
-            marker = 0
+            following, marker = self._next_frame(now), 0
         else:
             patience = COMFORT_TICK_S * 0.9
             if self._source != NOBODY:
@@ -244,18 +253,46 @@ class Egress:
             following = self._following(now)
             marker = MARKER
             self._source = COMFORT
+        frames = self._comfort.frames
+        self._comfort_frame = (self._comfort_frame + 1) % len(frames)
+        self._send_own(frames[self._comfort_frame], following, marker, now)
+        return now
+
+    def _tick_prompt(self, prompt: Prompt, now: float) -> float:
+        is_first = self._source != PROMPT
+        if not is_first and self._is_ahead(now):
+            return now
+        frame = prompt.take()
+        if frame is None:
+            self.play(None)
+            return self.tick(now)
+        following = self._following(now) if is_first else self._next_frame(now)
+        self._source = PROMPT
+        self._send_own(frame, following, MARKER if is_first else 0, now)
+        return now
+
+    def _is_ahead(self, now: float) -> bool:
+        """Whether the line is more than a frame ahead of the clock: let that catch up."""
+        return signed32(self._now_timestamp(now) - self._timestamp) < 0
+
+    def _next_frame(self, now: float) -> tuple[int, int]:
+        """Return where the next frame of a steady stream of our own stands."""
+        behind = signed32(self._now_timestamp(now) - self._timestamp)
+        if behind < 3 * FRAME_SAMPLES:
+            return self._sequence + 1, self._timestamp + FRAME_SAMPLES
+        return self._following(now)
+
+    def _send_own(
+        self, frame: bytes, following: tuple[int, int], marker: int, now: float
+    ) -> None:
         self._sequence = self._audio_sequence = following[0] & SEQUENCE_MASK
         self._timestamp = following[1] & TIMESTAMP_MASK
         self._timestamp_at = now
-        frames = self._comfort.frames
-        self._comfort_frame = (self._comfort_frame + 1) % len(frames)
-        frame = frames[self._comfort_frame]
         buffer = self._buffer
         buffer.start = HEADER_BYTES
         buffer.end = HEADER_BYTES + len(frame)
         self._view[HEADER_BYTES : buffer.end] = frame
         self._send(marker | self._opus, self._sequence, self._timestamp, now)
-        return now
 
     def _relay_late(self, sequence: int, timestamp: int, now: float) -> None:
         """Send a reordered packet in its own place, if that place was not given away."""

@@ -6,6 +6,7 @@ from typing import Protocol
 
 import structlog
 
+from media.announcing import Announcing
 from media.dtls import Role
 from media.endpoints import EndpointFactory
 from media.leg_reports import LegIdentity, LegReports, Publish
@@ -59,7 +60,7 @@ class LegSurroundings(Protocol):
 class Leg:
     """A leg of either kind, from its first description on; ends by itself or with `close`.
 
-    What it is attached to, held and muted is set by its surroundings.
+    What it is attached to, held, muted and announced is set by its surroundings.
     """
 
     def __init__(
@@ -73,6 +74,7 @@ class Leg:
         self.held = False
         self.muted = False
         self.attached: Leg | None = None
+        self.announcing: Announcing | None = None
         self.stream: MediaStream | None = None
         self.local_sdp = ""
         self._tag = identity.tag
@@ -137,6 +139,14 @@ class Leg:
         if self.stream is not None:
             self.stream.show_to(tap)
 
+    def announcement_began(self) -> None:
+        """The first frame of the announcement is on its way to the peer."""
+        self._reports.trace("announcement_began")
+
+    def announced(self) -> None:
+        """All of the announcement has been sent to the peer."""
+        self._reports.announced()
+
     def housekeep(self, now: float) -> None:
         """Notice silence and loss, send reports; called several times a second."""
         reason = self._reports.housekeep(now)
@@ -170,6 +180,7 @@ class Leg:
             local_sdp=self.local_sdp,
             packets_in=counters.packets_in,
             packets_out=counters.packets_out,
+            is_announced=None if self.announcing is None else self.announcing.is_over,
         )
 
     def _own_side(self) -> OwnSide:

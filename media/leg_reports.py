@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from media import protocol
+from media import protocol, protocol_announcement
 from media.protocol import CloseReason, LegState
 from media.relay import MediaStream, StreamCounters
 from media.rtcp import Reports
@@ -89,6 +89,14 @@ class LegReports:
     def first_rtp_sent(self) -> None:
         """The first RTP packet left."""
         self.trace("first_rtp_out")
+
+    def announced(self) -> None:
+        """All of the announcement has been sent."""
+        self._publish(
+            lambda seq, at: protocol_announcement.AnnouncementEnded(
+                seq=seq, at=at, leg_id=self._leg_id, tag=self._tag
+            )
+        )
 
     def rtcp_received(self, packet: bytes, now: float) -> None:
         """Read a compound packet of the peer."""

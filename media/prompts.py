@@ -3,7 +3,7 @@
 import array
 import math
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Final
@@ -26,6 +26,50 @@ class ComfortNoise:
     """Faint noise as Opus packets of 20 ms each, played round and round."""
 
     frames: tuple[bytes, ...]
+
+
+class Prompt:
+    """Frames of 20 ms that a peer hears once, in place of whatever else there is to hear."""
+
+    __slots__ = ("_frames", "_has_begun", "_on_begin", "_on_end", "_place", "is_over")
+
+    def __init__(
+        self,
+        frames: Sequence[bytes],
+        *,
+        on_begin: Callable[[], None] | None = None,
+        on_end: Callable[[], None] | None = None,
+    ) -> None:
+        """The callbacks run on the packet path: they must be short and not raise."""
+        self._frames = frames
+        self._place = 0
+        self._on_begin = on_begin
+        self._on_end = on_end
+        self._has_begun = False
+        self.is_over = False
+
+    @property
+    def is_playing(self) -> bool:
+        """Whether it has begun, and is not over."""
+        return self._has_begun and not self.is_over
+
+    def take(self) -> bytes | None:
+        """Return the next frame; None when all were played, which ends it."""
+        if not self._has_begun:
+            self._has_begun = True
+            if self._on_begin is not None:
+                self._on_begin()
+        if self._place == len(self._frames):
+            self.is_over = True
+            if self._on_end is not None:
+                self._on_end()
+            return None
+        self._place += 1
+        return self._frames[self._place - 1]
+
+    def rest(self) -> "Prompt":
+        """Return what is still to come, for somebody who joins now."""
+        return Prompt(self._frames[self._place :])
 
 
 def make_comfort_noise() -> ComfortNoise:

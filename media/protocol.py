@@ -13,7 +13,7 @@ over another connection; commands sent without waiting for answers may take effe
 Commands about a call's legs and captures carry the `epoch` of the call's owner; one lower than
 the highest seen for that call is refused (`Failed.code == "stale_epoch"`).
 
-What is said about recording stands in `media.protocol_capture`.
+Recording: `media.protocol_capture`. Announcements: `media.protocol_announcement`.
 """
 
 from enum import StrEnum
@@ -21,10 +21,11 @@ from typing import Annotated, Literal
 
 from pydantic import Field, TypeAdapter
 
+from media.protocol_announcement import AnnouncementCommand, AnnouncementEnded
 from media.protocol_capture import BudgetSnapshot, CaptureCommand, CaptureEvent, CaptureSnapshot
 from media.protocol_message import FailureCode, Message
 
-PROTOCOL_VERSION = 2
+PROTOCOL_VERSION = 3
 FRAME_BYTES_MAX = 1 << 23
 """A snapshot of all that a worker may hold fits."""
 
@@ -88,6 +89,7 @@ class LegSnapshot(Message):
     local_sdp: str
     packets_in: int
     packets_out: int
+    is_announced: bool | None = None
 
 
 # --- gateway to worker ---------------------------------------------------------------------
@@ -104,10 +106,7 @@ class Hello(Message):
 
 
 class AnswerOffer(Message):
-    """Create a leg from the peer's offer; `Done.sdp` is our answer.
-
-    Used for an agent's browser and for a call that a WhatsApp user started.
-    """
+    """Create a leg from a browser's or a WhatsApp user's offer; `Done.sdp` is our answer."""
 
     type: Literal["answer_offer"] = "answer_offer"
     id: str
@@ -220,6 +219,7 @@ Command = (
     | CloseLeg
     | TakeSnapshot
     | CaptureCommand
+    | AnnouncementCommand
 )
 
 # --- worker to gateway ---------------------------------------------------------------------
@@ -242,7 +242,7 @@ class Welcome(Message):
     protocol_version: int
     worker_id: str
     boot_id: str
-    """Changes with every start of the worker process: legs of another boot are gone."""
+    """Of this worker process: legs of another boot are gone."""
     snapshot: Snapshot
     captures_directory: str | None = None
     """Where capture files are, as the worker sees it; None: it takes no captures."""
@@ -266,6 +266,8 @@ class Done(Message):
     """After a command about a budget: the budget as it is now, or was when it closed."""
     capture: CaptureSnapshot | None = None
     """After a command about a capture; None where it is over and its files are finished."""
+    is_announced: bool | None = None
+    """After `PlayAnnouncement`: whether it is over already."""
 
 
 class Failed(Message):
@@ -387,6 +389,7 @@ Event = (
     | TraceStep
     | Resync
     | CaptureEvent
+    | AnnouncementEnded
 )
 
 FromGateway: TypeAdapter[Hello | Command] = TypeAdapter(

@@ -17,6 +17,8 @@ FailureCode = Literal[
     "no_such_budget",
     "no_such_capture",
     "captures_off",
+    "no_such_announcement",
+    "bad_announcement",
     "conflict",
     "stale_epoch",
     "limit",

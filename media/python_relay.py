@@ -7,7 +7,7 @@ from media.comfort_clock import ComfortClock
 from media.egress import Egress
 from media.ingress import Ingress, SourceKeys
 from media.port import Path, UdpPort
-from media.prompts import ComfortNoise
+from media.prompts import ComfortNoise, Prompt
 from media.relay import PacketTap, StreamCounters, StreamObserver, StreamSpec
 from media.settings import LegSettings
 from media.srtp import PacketBuffer
@@ -60,6 +60,11 @@ class PythonStream:
     def set_comfort(self, on: bool) -> None:
         """Whether a continuous stream is owed to the peer."""
         self.egress.is_comfort_owed = on
+        self._relay.hasten()
+
+    def play(self, prompt: Prompt | None) -> None:
+        """Let the peer hear `prompt`, once released, in place of all else; None ends it."""
+        self.egress.play(prompt)
         self._relay.hasten()
 
     def show_to(self, tap: PacketTap) -> None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Protocol, Self
 
 from media.port import Path, UdpPort
+from media.prompts import Prompt
 from media.srtp import SrtpKeys
 
 COMFORT_TICK_S = 0.02
@@ -112,6 +113,9 @@ class MediaStream(Protocol):
 
     def set_comfort(self, on: bool) -> None:
         """Whether a continuous stream is owed to the peer while nothing is relayed."""
+
+    def play(self, prompt: Prompt | None) -> None:
+        """Let the peer hear `prompt`, once released, in place of all else; None ends it."""
 
     def show_to(self, tap: PacketTap) -> None:
         """Show `tap`, and nobody else, all audio from and to the peer from here on."""

@@ -104,6 +104,8 @@ class WorkerSettings:
     commands_in_flight_max: int = 64
     answers_max: int = 4096
     """Answers remembered for commands that come twice."""
+    announcements_max: int = 64
+    """Announcements kept in memory; one that was dropped is loaded again."""
     housekeeping_s: float = 0.25
     leg: LegSettings = field(default_factory=LegSettings)
     network: NetworkSettings = field(default_factory=NetworkSettings)

@@ -2,10 +2,12 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 
 import structlog
 
+from media.announcing import Announcing
 from media.endpoints import EndpointFactory
 from media.leg import Leg
 from media.leg_reports import LegIdentity, Publish
@@ -58,6 +60,7 @@ class Switchboard:
         whatsapp.attached = agent
         agent.attached = whatsapp
         self.route(whatsapp)
+        self._announce_to_agent(whatsapp)
 
     def part(self, leg: Leg) -> None:
         """Undo a join; the WhatsApp side falls to comfort with its next frame."""
@@ -71,6 +74,7 @@ class Switchboard:
                 side.stream.relay_to(None)
                 if side.kind is LegKind.AGENT:
                     side.stream.set_comfort(False)
+                    side.stream.play(None)
 
     def route(self, whatsapp: Leg) -> None:
         """Make the streams follow what is attached, held and muted."""
@@ -87,6 +91,28 @@ class Switchboard:
         whatsapp = leg if leg.kind is LegKind.WHATSAPP else leg.attached
         if whatsapp is not None:
             self.route(whatsapp)
+            self._announce_to_agent(whatsapp)
+        if leg.announcing is not None and leg.stream is not None:
+            leg.announcing.play_to_customer(leg.stream)
+
+    def announce(self, whatsapp: Leg, frames: Sequence[bytes]) -> None:
+        """Let both sides of a call hear `frames` once, as soon as RTP flows to WhatsApp."""
+        whatsapp.announcing = Announcing(
+            frames,
+            on_begin=partial(self._announcement_began, whatsapp),
+            on_end=whatsapp.announced,
+        )
+        if whatsapp.stream is not None:
+            whatsapp.announcing.play_to_customer(whatsapp.stream)
+
+    def _announcement_began(self, whatsapp: Leg) -> None:
+        whatsapp.announcement_began()
+        self._announce_to_agent(whatsapp)
+
+    def _announce_to_agent(self, whatsapp: Leg) -> None:
+        agent = whatsapp.attached
+        if whatsapp.announcing is not None and agent is not None and agent.stream is not None:
+            whatsapp.announcing.play_to_agent(agent.stream)
 
     def leg_silent(self, leg: Leg) -> None:
         """A leg's audio has ended: so has what records it."""

@@ -11,6 +11,7 @@ from typing import Any
 import structlog
 
 from media.addresses import LocalAddresses, host_addresses
+from media.announcement_desk import AnnouncementDesk
 from media.capture_desk import CaptureDesk
 from media.commands import CommandDesk
 from media.endpoints import EndpointFactory, PortPoller
@@ -112,6 +113,7 @@ def _context(
     desk = CommandDesk(
         switchboard,
         CaptureDesk(captures, switchboard),
+        announcements=AnnouncementDesk(switchboard, kept_max=settings.announcements_max),
         snapshot=lambda: take_snapshot(switchboard, captures, events),
         legs_max=settings.legs_max,
         answers_max=settings.answers_max,

@@ -13,12 +13,14 @@ from typing import Literal, Self
 
 import structlog
 
+from gateway.adapters import media_engine_announcements as announcements
 from gateway.adapters import media_engine_recording as recording
 from gateway.adapters.media_engine_events import Fanout, translated, worker_back
 from gateway.adapters.media_engine_tags import tag_text
 from gateway.adapters.media_engine_wire import MediaLink, WorkerRefused
 from gateway.core.errors import BadSdp, MediaAway, MediaError, MediaRefused
 from gateway.core.ids import CallId, LegId
+from gateway.core.recording.own_announcement import AnnouncementId
 from gateway.ports.clock import NewId
 from gateway.ports.media import CaptureOrder, LegTag, MediaEngine, MediaEvent
 from media import protocol as wire
@@ -184,6 +186,19 @@ class MediaSocketEngine(MediaEngine):
                 id=self._new_id(), epoch=epoch, whatsapp_leg_id=whatsapp_leg, held=held
             )
         )
+
+    async def load_announcement(self, announcement_id: AnnouncementId, ogg: bytes) -> None:
+        """See the port."""
+        await self._ask(announcements.load(announcement_id, ogg, command_id=self._new_id()))
+
+    async def play_announcement(
+        self, whatsapp_leg: LegId, announcement_id: AnnouncementId, *, epoch: int
+    ) -> bool:
+        """See the port."""
+        order = announcements.play(
+            whatsapp_leg, announcement_id, command_id=self._new_id(), epoch=epoch
+        )
+        return (await self._ask(order)).is_announced is True
 
     async def close_leg(self, leg_id: LegId, *, epoch: int) -> None:
         """See the port."""

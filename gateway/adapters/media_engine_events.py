@@ -11,6 +11,7 @@ from gateway.core.quota.lease import WorkerId
 from gateway.ports import Json
 from gateway.ports import media as port
 from media import protocol as wire
+from media.protocol_announcement import AnnouncementEnded
 from media.protocol_capture import CaptureEvent
 
 
@@ -26,6 +27,7 @@ def worker_back(snapshot: wire.Snapshot, boot_id: str) -> port.WorkerBack:
                 attached_to=LegId(leg.attached_to) if leg.attached_to else None,
                 received_rtp=leg.received_rtp,
                 local_sdp=leg.local_sdp,
+                is_announced=leg.is_announced,
             )
             for leg in snapshot.legs
             if leg.state is not wire.LegState.CLOSED
@@ -61,6 +63,8 @@ def translated(event: wire.Event) -> port.MediaEvent | None:
             told = port.LegTrace(LegId(event.leg_id), event.at, event.step, fields)
         case wire.LegQuality():
             told = _quality(event)
+        case AnnouncementEnded():
+            told = port.AnnouncementOver(LegId(event.leg_id), event.at)
         case _:
             assert_never(event)
     return told

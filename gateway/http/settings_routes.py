@@ -57,7 +57,8 @@ async def change_call_settings(ask: Ask[CallSettingsChange, Nothing]) -> CallSet
             language=body.language,
             transcribes=body.transcription,
             transcribes_alone=body.transcription_alone,
-        )
+        ),
+        has_announcement=True,
     )
     saved = await ask.deps.wishes.save(
         ask.person.account_id,

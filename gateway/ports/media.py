@@ -7,6 +7,7 @@ from typing import Protocol
 
 from gateway.core.ids import AccountId, CallId, LegId, UserId
 from gateway.core.quota.lease import BudgetId, WorkerId
+from gateway.core.recording.own_announcement import AnnouncementId
 from gateway.ports import Json
 from gateway.ports.quota import BudgetSeen, LowBudget
 
@@ -109,6 +110,8 @@ class LegLive:
     attached_to: LegId | None
     received_rtp: bool
     local_sdp: str
+    is_announced: bool | None = None
+    """Whether its announcement is over; None: none was ordered."""
 
 
 class CaptureState(StrEnum):
@@ -192,7 +195,24 @@ class SegmentFinished:
     duration_ms: int
 
 
-LegEvent = LegUp | LegClosed | LegHeard | LegQuiet | LegKey | LegQuality | LegTrace
+@dataclass(frozen=True, slots=True)
+class AnnouncementOver:
+    """The whole announcement was sent to the WhatsApp user."""
+
+    leg_id: LegId
+    at: float
+
+
+LegEvent = (
+    LegUp
+    | LegClosed
+    | LegHeard
+    | LegQuiet
+    | LegKey
+    | LegQuality
+    | LegTrace
+    | AnnouncementOver
+)
 CaptureEvent = BudgetRanLow | CapturesWrote | CaptureWent | CaptureStopped | SegmentFinished
 MediaEvent = LegEvent | CaptureEvent | WorkerBack
 
@@ -231,6 +251,17 @@ class MediaEngine(Protocol):
 
     async def set_hold(self, whatsapp_leg: LegId, *, epoch: int, held: bool) -> None:
         """Part both directions, or join them again."""
+
+    async def load_announcement(self, announcement_id: AnnouncementId, ogg: bytes) -> None:
+        """Make an announcement known to the worker, which may forget it later."""
+
+    async def play_announcement(
+        self, whatsapp_leg: LegId, announcement_id: AnnouncementId, *, epoch: int
+    ) -> bool:
+        """Let both sides hear it, once in a call; return whether that is over already.
+
+        Refused with `no_such_announcement` if it has to be loaded first.
+        """
 
     async def close_leg(self, leg_id: LegId, *, epoch: int) -> None:
         """Close a leg; a closed or unknown one is fine."""

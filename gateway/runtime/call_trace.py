@@ -16,6 +16,7 @@ from gateway.core.call.events import (
     AgentLegClosed,
     AgentLegHeard,
     AgentLegUp,
+    AnnouncementOver,
     CaptureFailed,
     Connected,
     ConnectWithheld,
@@ -97,6 +98,7 @@ def _source(event: Event) -> str:
             | AgentLegUp()
             | AgentLegHeard()
             | AgentLegClosed()
+            | AnnouncementOver()
             | MediaBack()
             | MediaFailed()
         ):

@@ -22,6 +22,7 @@ from gateway.core.call.commands import (
     MediaCommand,
     OfferWhatsApp,
     OpenCase,
+    PlayAnnouncement,
     PreAccept,
     Reject,
     ReleaseMinutes,
@@ -35,6 +36,7 @@ from gateway.core.call.commands import (
 )
 from gateway.core.call.events import (
     Accepted,
+    AnnouncementOver,
     Connected,
     Event,
     MediaFailed,
@@ -56,6 +58,7 @@ from gateway.core.ids import AccountId, PhoneNumberId
 from gateway.ports.accounts import Number
 from gateway.ports.live import LiveEvent
 from gateway.ports.media import LegTag
+from gateway.runtime.announcer import Announcer
 from gateway.runtime.call_recorder import CallRecorder
 from gateway.runtime.notices import Notice, Notices
 from gateway.runtime.world import NodeLife, World
@@ -83,6 +86,7 @@ class CarryOut:
     ) -> None:
         self._world = world
         self._recorder = recorder
+        self._announcer = Announcer(world)
         self._epoch = life.epoch
         self._notices = notices
         self._numbers: dict[PhoneNumberId, Number] = {}
@@ -105,26 +109,32 @@ class CarryOut:
 
     async def _order_media(self, call: Call, command: MediaCommand) -> Event | None:
         try:
-            match command:
-                case AnswerWhatsApp(leg_id, offer):
-                    sdp = await self._world.media.answer_whatsapp(
-                        leg_id, _tag(call), epoch=self._epoch, offer=offer
-                    )
-                    return WhatsAppLegMade(leg_id, sdp)
-                case OfferWhatsApp(leg_id):
-                    sdp = await self._world.media.offer_whatsapp(
-                        leg_id, _tag(call), epoch=self._epoch
-                    )
-                    return WhatsAppLegMade(leg_id, sdp)
-                case _:
-                    await self._set_media(command)
+            return await self._tell_media(call, command)
         except BadSdp as error:
             return MediaFailed(command, BAD_SDP, str(error))
         except MediaRefused as error:
             return MediaFailed(command, error.code, str(error))
         except MediaAway as error:
             return MediaFailed(command, problems.MEDIA_AWAY.code, str(error))
-        return None
+
+    async def _tell_media(self, call: Call, command: MediaCommand) -> Event | None:
+        match command:
+            case AnswerWhatsApp(leg_id, offer):
+                sdp = await self._world.media.answer_whatsapp(
+                    leg_id, _tag(call), epoch=self._epoch, offer=offer
+                )
+                return WhatsAppLegMade(leg_id, sdp)
+            case OfferWhatsApp(leg_id):
+                sdp = await self._world.media.offer_whatsapp(
+                    leg_id, _tag(call), epoch=self._epoch
+                )
+                return WhatsAppLegMade(leg_id, sdp)
+            case PlayAnnouncement(leg_id):
+                is_over = await self._announcer.play(call, command, epoch=self._epoch)
+                return AnnouncementOver(leg_id) if is_over else None
+            case _:
+                await self._set_media(command)
+                return None
 
     async def _set_media(
         self,

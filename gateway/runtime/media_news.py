@@ -11,6 +11,7 @@ from gateway.core.call.events import (
     AgentLegClosed,
     AgentLegHeard,
     AgentLegUp,
+    AnnouncementOver,
     Event,
     FoundLeg,
     MediaBack,
@@ -18,7 +19,7 @@ from gateway.core.call.events import (
     WhatsAppLegUp,
 )
 from gateway.core.ids import LegId
-from gateway.ports import Json
+from gateway.ports import Json, media
 from gateway.ports.calls import TraceLine
 from gateway.ports.live import LiveEvent
 from gateway.ports.media import (
@@ -172,6 +173,8 @@ class MediaNews:
                 self._line(leg_id, at, "key_pressed", {})
             case LegQuality():
                 self._quality(event)
+            case media.AnnouncementOver(leg_id):
+                _post(self._calls.using(leg_id), AnnouncementOver(leg_id))
             case LegTrace(leg_id, at, step, fields):
                 self._line(leg_id, at, step, fields)
             case _:
@@ -240,6 +243,7 @@ def _found(call: Call, legs: Iterable[LegLive]) -> tuple[FoundLeg, ...]:
             is_heard=leg.received_rtp,
             attached_to=leg.attached_to,
             local_sdp=leg.local_sdp,
+            is_announced=leg.is_announced,
         )
         for leg in legs
         if leg.leg_id in wanted

@@ -115,9 +115,14 @@ class OfficialRuntime:
             return Terms(records=number.records)
         wish = (await official.wishes.of_account(number.account_id)).wish
         return Terms(wish, number.records, await self._delay_ms(official, wish))
+        if wish.mode is Mode.LOCAL:
+            own = await official.announcements.current(number.account_id)
+            return Terms(
+                wish, number.records, own_announcement=None if own is None else own.own
+            )
 
     async def _delay_ms(self, official: Official, wish: Wish) -> int:
-        if wish.mode is Mode.LOCAL or not wish.purpose:
+        if not wish.purpose:
             return 0
         announcement = wish.announcement(Kind.BOTH if wish.transcribes else Kind.RECORDING)
         measured = await official.cases.announcement_times(announcement)

@@ -6,6 +6,7 @@ from gateway.core.call.call import CallTiming
 from gateway.core.ids import NodeId
 from gateway.core.recording.outlook import Patience
 from gateway.ports.accounts import Directory
+from gateway.ports.announcements import Announcements
 from gateway.ports.calls import CallStore, TombstoneStore
 from gateway.ports.case_books import CaseBooks
 from gateway.ports.cases import Cases, FileWork, Transcripts
@@ -27,6 +28,7 @@ class Official:
     """What official recordings need."""
 
     wishes: Wishes
+    announcements: Announcements
     cases: Cases
     books: CaseBooks
     jobs: Jobs

@@ -15,8 +15,10 @@ from gateway.adapters.media_engine_recording import (
 from gateway.core.errors import BadSdp, MediaAway, MediaRefused
 from gateway.core.ids import CallId, LegId
 from gateway.core.quota.lease import WorkerId
+from gateway.core.recording.own_announcement import AnnouncementId
 from gateway.ports.clock import Clock
 from gateway.ports.media import (
+    AnnouncementOver,
     CaptureOrder,
     LegClosed,
     LegHeard,
@@ -47,6 +49,7 @@ class FakeLeg:
     is_muted: bool = False
     is_held: bool = False
     attached_to: LegId | None = None
+    is_announced: bool | None = None
 
 
 @dataclass
@@ -68,6 +71,8 @@ class FakeWorker:
     """The code with which every order to capture is refused."""
     loses_next_answer: bool = False
     """The next order about recording has its effect, but nobody hears so."""
+    announcement_s: float = 4.0
+    loaded: set[AnnouncementId] = field(default_factory=set)
 
     @property
     def worker_id(self) -> WorkerId:
@@ -145,6 +150,25 @@ class FakeWorker:
     async def set_hold(self, whatsapp_leg: LegId, *, epoch: int, held: bool) -> None:
         (await self._leg(whatsapp_leg, epoch)).is_held = held
 
+    async def load_announcement(self, announcement_id: AnnouncementId, ogg: bytes) -> None:
+        await self._reach(self.epoch)
+        self.loaded.add(announcement_id)
+        self.log.append(f"load {ogg.decode()}")
+
+    async def play_announcement(
+        self, whatsapp_leg: LegId, announcement_id: AnnouncementId, *, epoch: int
+    ) -> bool:
+        leg = await self._leg(whatsapp_leg, epoch)
+        if leg.is_announced is None:
+            if announcement_id not in self.loaded:
+                raise MediaRefused("no_such_announcement", "load it first")
+            leg.is_announced = False
+            self.log.append(f"play {announcement_id}")
+            asyncio.get_running_loop().call_later(
+                self.announcement_s, self.announced, whatsapp_leg
+            )
+        return leg.is_announced
+
     async def close_leg(self, leg_id: LegId, *, epoch: int) -> None:
         await self._reach(epoch)
         self.drop(leg_id, "command")
@@ -206,6 +230,7 @@ class FakeWorker:
                     leg.attached_to,
                     leg.is_heard,
                     leg.local_sdp,
+                    leg.is_announced,
                 )
                 for leg in self.legs.values()
             ),
@@ -219,6 +244,12 @@ class FakeWorker:
         if leg is not None and not leg.is_up:
             leg.is_up = True
             self.tell(LegUp(leg_id, self.clock.wall()))
+
+    def announced(self, leg_id: LegId) -> None:
+        leg = self.legs.get(leg_id)
+        if leg is not None and not leg.is_announced:
+            leg.is_announced = True
+            self.tell(AnnouncementOver(leg_id, self.clock.wall()))
 
     def hear(self, leg_id: LegId) -> None:
         leg = self.legs.get(leg_id)
@@ -245,6 +276,7 @@ class FakeWorker:
     def restart(self) -> None:
         """The worker dies with all its legs, and a new one is there."""
         self.legs.clear()
+        self.loaded.clear()
         self.is_away = False
         self.recorder.die()
         self.disk.unlock()

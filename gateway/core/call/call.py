@@ -89,7 +89,7 @@ class DeadlineKind(StrEnum):
     AWAY = "away"
     """The agent comes back with another leg."""
     ANNOUNCED = "announced"
-    """WhatsApp has said that it records."""
+    """WhatsApp has said that it records, or our own announcement is over."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from gateway.core.ids import LegId, UserId, Wacid
+from gateway.core.recording.own_announcement import AnnouncementId
 from gateway.core.recording.wish import NOTHING_ASKED, Asked
 
 # --- to the media worker ---------------------------------------------------------------------
@@ -68,6 +69,14 @@ class SetHold:
 
     leg_id: LegId
     held: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PlayAnnouncement:
+    """Let both sides hear the account's own announcement, once in a call."""
+
+    leg_id: LegId
+    announcement_id: AnnouncementId
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +182,7 @@ MediaCommand = (
     | StartSending
     | SetMute
     | SetHold
+    | PlayAnnouncement
     | CloseLeg
 )
 GraphCommand = Connect | PreAccept | Accept | Reject | Terminate

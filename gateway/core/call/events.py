@@ -114,6 +114,13 @@ class AgentLegClosed:
 
 
 @dataclass(frozen=True, slots=True)
+class AnnouncementOver:
+    """Both sides have heard the account's own announcement."""
+
+    leg_id: LegId
+
+
+@dataclass(frozen=True, slots=True)
 class FoundLeg:
     """A leg of this call as a worker's snapshot shows it."""
 
@@ -123,6 +130,8 @@ class FoundLeg:
     is_heard: bool
     attached_to: LegId | None
     local_sdp: str
+    is_announced: bool | None = None
+    """Whether its announcement is over; None: none was ordered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,6 +241,7 @@ MediaFact = (
     | AgentLegUp
     | AgentLegHeard
     | AgentLegClosed
+    | AnnouncementOver
     | MediaBack
     | MediaFailed
 )

@@ -27,6 +27,7 @@ from gateway.core.call.events import (
     AgentLegUp,
     AgentReattached,
     AgentsFree,
+    AnnouncementOver,
     CaptureFailed,
     Connected,
     ConnectWithheld,
@@ -88,6 +89,7 @@ def _live(call: Call, event: Event, now: float) -> Stepped:  # noqa: PLR0911 - a
             | AgentLegUp()
             | AgentLegHeard()
             | AgentLegClosed()
+            | AnnouncementOver()
             | MediaBack()
             | MediaFailed()
         ):
@@ -132,6 +134,8 @@ def _media(call: Call, event: MediaFact, now: float) -> Stepped:  # noqa: PLR091
             return agents.leg_heard(call, leg_id, now)
         case AgentLegClosed(leg_id):
             return agents.leg_closed(call, leg_id, now)
+        case AnnouncementOver(leg_id):
+            return recording.announcement_over(call, leg_id)
         case MediaBack():
             return media_facts.back(call, event, now)
         case MediaFailed():
@@ -200,7 +204,7 @@ def _deadline(call: Call, deadline: Deadline, now: float) -> Stepped:  # noqa: P
         case DeadlineKind.RESOLVE:
             return end(call, now, Outcome.FAILED, problems.META_UNCLEAR)
         case DeadlineKind.ANNOUNCED:
-            return recording.announced(call)
+            return recording.announced(call, now)
         case DeadlineKind.AWAY:
             was_talking = call.state is State.TALKING
             outcome = Outcome.COMPLETED if was_talking else Outcome.CANCELLED

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from gateway.core.call import agents, problems
+from gateway.core.call import agents, problems, recording
 from gateway.core.call.bridge import join, may_send, proceed
 from gateway.core.call.call import (
     Call,
@@ -23,6 +23,7 @@ from gateway.core.call.commands import (
     Attach,
     Commands,
     OfferWhatsApp,
+    PlayAnnouncement,
     PreAccept,
 )
 from gateway.core.call.ending import Stepped, end
@@ -100,6 +101,8 @@ def failed(call: Call, event: MediaFailed, now: float) -> Stepped:
             return end(call, now, Outcome.FAILED, _problem(event))
         case Attach(agent_leg=leg_id) if event.code != MEDIA_AWAY and may_send(call):
             return agents.leg_unusable(call, leg_id, now)
+        case PlayAnnouncement(leg_id=leg_id) if event.code != MEDIA_AWAY:
+            return recording.announcement_failed(call, leg_id)
         case _:
             # A worker that was away is told again when it is back; a leg that is gone
             # says so itself.
@@ -146,8 +149,17 @@ def back(call: Call, event: MediaBack, now: float) -> Stepped:
     stepped, further = _agent_catches_up(stepped, found, now)
     if stepped.is_ended:
         return stepped, (*orders, *further)
-    mended = (*orders, *further, *_mending(stepped, own))
+    stepped, recorded = _announcement_catches_up(stepped, own)
+    mended = (*orders, *further, *_mending(stepped, own), *recorded)
     return stepped, tuple(dict.fromkeys(mended))
+
+
+def _announcement_catches_up(call: Call, own: FoundLeg) -> Stepped:
+    if own.is_announced is None:
+        return call, recording.announcement_again(call)
+    if own.is_announced:
+        return recording.announcement_over(call, own.leg_id)
+    return call, ()
 
 
 def _without_leg(call: Call, now: float) -> Stepped:

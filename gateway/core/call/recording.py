@@ -6,16 +6,20 @@ waits for no more than that answer, and never ends because of its recording.
 
 from dataclasses import replace
 
-from gateway.core.call.call import Call, DeadlineKind, with_deadline
+from gateway.core.call.call import Call, DeadlineKind, with_deadline, without_deadlines
 from gateway.core.call.commands import (
     Commands,
     HoldMinutes,
     OpenCase,
+    PlayAnnouncement,
     ReleaseMinutes,
     StartCapture,
     StopCapture,
 )
 from gateway.core.call.events import CaptureFailed, MinutesHeld, RecordingDone
+from gateway.core.ids import LegId
+from gateway.core.recording.facts import Mode
+from gateway.core.recording.own_announcement import OwnAnnouncement
 from gateway.core.recording.stage import CallRecording, NotRecorded, RecordingStage
 from gateway.core.recording.wish import CallPlan, plan_call
 
@@ -30,6 +34,8 @@ def wanted(call: Call, *, is_wanted: bool) -> Recorded:
     """Keep time for a new call that is to be recorded."""
     if not is_wanted:
         return call, ()
+    if call.terms.lacks_announcement:
+        return _at(call, RecordingStage.REFUSED, NotRecorded.NO_ANNOUNCEMENT), ()
     return _at(call, RecordingStage.HOLDING), (HoldMinutes(),)
 
 
@@ -55,25 +61,72 @@ def held(call: Call, event: MinutesHeld) -> Call:
 
 
 def picked_up(call: Call, now: float) -> Recorded:
-    """The two talk: capture, if time is kept, once WhatsApp has said that it records."""
+    """The two talk: capture, if time is kept, once both have heard that they are recorded."""
     if call.recording.stage is not RecordingStage.READY:
         return call, ()
     if plan(call).asked.recording is None:
-        return _capture(call)
+        own = own_announcement(call)
+        if own is None:
+            return _capture(call)
+        return _play(_at(call, RecordingStage.ANNOUNCING), own, now)
     announcing = _at(call, RecordingStage.ANNOUNCING)
     until = now + call.terms.delay_ms / 1000
     return with_deadline(announcing, DeadlineKind.ANNOUNCED, until), ()
 
 
-def announced(call: Call) -> Recorded:
-    """The announcement is over: nothing of it may be captured, and all that follows should."""
+def own_announcement(call: Call) -> OwnAnnouncement | None:
+    """Return what the gateway plays before it records the call; None: WhatsApp speaks."""
+    return call.terms.own_announcement if call.terms.wish.mode is Mode.LOCAL else None
+
+
+def announced(call: Call, now: float) -> Recorded:
+    """The announcement should be over: nothing of it may be captured, all that follows should.
+
+    What our own worker plays it can tell: it is asked by the same order, which it carries out
+    once.
+    """
     if call.recording.stage is not RecordingStage.ANNOUNCING:
         return call, ()
-    return _capture(call)
+    own = own_announcement(call)
+    return _capture(call) if own is None else _play(call, own, now)
+
+
+def announcement_over(call: Call, leg_id: LegId) -> Recorded:
+    """Both sides have heard our own announcement."""
+    is_due = is_announcing_ourselves(call) and leg_id == call.whatsapp.leg_id
+    return _capture(call) if is_due else (call, ())
+
+
+def announcement_failed(call: Call, leg_id: LegId) -> Recorded:
+    """It cannot be played: what nobody was told of is not recorded. The call goes on."""
+    if not is_announcing_ourselves(call) or leg_id != call.whatsapp.leg_id:
+        return call, ()
+    silent = without_deadlines(call, DeadlineKind.ANNOUNCED)
+    return _at(silent, RecordingStage.REFUSED, NotRecorded.MEDIA), (ReleaseMinutes(),)
+
+
+def is_announcing_ourselves(call: Call) -> bool:
+    """Whether our own announcement is being played, or ordered."""
+    is_at_it = call.recording.stage is RecordingStage.ANNOUNCING
+    return is_at_it and own_announcement(call) is not None
+
+
+def announcement_again(call: Call) -> Commands:
+    """Order once more what may never have reached the worker."""
+    own = own_announcement(call)
+    if own is None or not is_announcing_ourselves(call):
+        return ()
+    return (PlayAnnouncement(call.whatsapp.leg_id, own.announcement_id),)
+
+
+def _play(call: Call, own: OwnAnnouncement, now: float) -> Recorded:
+    waiting = with_deadline(call, DeadlineKind.ANNOUNCED, now + own.patience_s)
+    return waiting, announcement_again(waiting)
 
 
 def _capture(call: Call) -> Recorded:
-    return _at(call, RecordingStage.CAPTURING), (StartCapture(call.whatsapp.leg_id),)
+    heard = without_deadlines(call, DeadlineKind.ANNOUNCED)
+    return _at(heard, RecordingStage.CAPTURING), (StartCapture(call.whatsapp.leg_id),)
 
 
 def capture_failed(call: Call, event: CaptureFailed) -> Call:

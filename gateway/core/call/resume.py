@@ -20,6 +20,7 @@ from gateway.core.call.commands import (
     MinutesCommand,
     OfferWhatsApp,
     OpenCase,
+    PlayAnnouncement,
     PreAccept,
     Reject,
     ReleaseMinutes,
@@ -31,7 +32,7 @@ from gateway.core.call.commands import (
     TellAgent,
     Terminate,
 )
-from gateway.core.call.recording import is_undecided
+from gateway.core.call.recording import is_announcing_ourselves, is_undecided
 from gateway.core.recording.stage import RecordingStage
 
 
@@ -112,6 +113,8 @@ def _is_order_open(call: Call, command: MediaCommand) -> bool:  # noqa: PLR0911 
             return not call.is_ended and call.is_muted == muted
         case SetHold(held=held):
             return not call.is_ended and call.is_held == held
+        case PlayAnnouncement(leg_id=leg_id):
+            return is_announcing_ourselves(call) and leg_id == leg.leg_id
         case CloseLeg():
             return True
         case _:

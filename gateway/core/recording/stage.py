@@ -14,7 +14,7 @@ class RecordingStage(StrEnum):
     READY = "ready"
     """Time is kept: recording begins when the two talk."""
     ANNOUNCING = "announcing"
-    """The two talk, and WhatsApp says first that it records: recording begins after that."""
+    """The two talk, and hear first that they are recorded: recording begins after that."""
     REFUSED = "refused"
     """Not recorded; `reason` says why."""
     CAPTURING = "capturing"
@@ -36,6 +36,8 @@ class NotRecorded(StrEnum):
     LEDGER_UNREACHABLE = "ledger_unreachable"
     MEDIA = "media"
     """The media worker could not begin."""
+    NO_ANNOUNCEMENT = "no_announcement"
+    """The account records by itself, and has no announcement to play first."""
     DECLINED = "declined"
     """The call ended before the announcement did."""
 

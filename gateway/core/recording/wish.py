@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from gateway.core.errors import BadInput
 from gateway.core.recording.announcement import Announcement, Kind, checked
 from gateway.core.recording.facts import Mode
+from gateway.core.recording.own_announcement import OwnAnnouncement
 from gateway.core.recording.policy import Records
 from gateway.core.whatsapp import Direction
 
@@ -35,8 +36,15 @@ class Wish:
         return self.announcement(kind).sentence
 
 
-def checked_wish(wish: Wish) -> Wish:
-    """Return the wish as it will be kept. Raises `BadInput` that says what to change."""
+def checked_wish(wish: Wish, *, has_announcement: bool) -> Wish:
+    """Return the wish as it will be kept. Raises `BadInput` that says what to change.
+
+    `has_announcement` says whether the account has one of its own.
+    """
+    if wish.mode is Mode.LOCAL and wish.records is not Records.NONE and not has_announcement:
+        raise BadInput(
+            "upload the announcement first: both sides hear it before the gateway records"
+        )
     if wish.transcribes_alone and not wish.transcribes:
         raise BadInput("transcription alone needs transcription to be switched on")
     if wish.transcribes and wish.mode is Mode.LOCAL:
@@ -83,7 +91,14 @@ class Terms:
     records: Records = Records.NONE
     """Its number's choice, else its account's."""
     delay_ms: int = 0
-    """How long after the pick-up a capture waits for the announcement to end."""
+    """How long after the pick-up a capture waits for WhatsApp's announcement to end."""
+    own_announcement: OwnAnnouncement | None = None
+    """What the gateway plays before it records by itself."""
+
+    @property
+    def lacks_announcement(self) -> bool:
+        """Whether calls would be recorded that nobody was told of."""
+        return self.wish.mode is Mode.LOCAL and self.own_announcement is None
 
 
 @dataclass(frozen=True, slots=True)

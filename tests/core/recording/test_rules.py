@@ -101,14 +101,14 @@ def test_a_setting_shows_what_both_sides_will_hear() -> None:
 )
 def test_a_setting_that_cannot_be_carried_out_is_refused(wish: Wish) -> None:
     with pytest.raises(BadInput):
-        checked_wish(wish)
+        checked_wish(wish, has_announcement=True)
 
 
 @pytest.mark.parametrize(
     "wish", [Wish(), Wish(Records.BOTH, mode=Mode.LOCAL), WISH, replace(WISH, transcribes=True)]
 )
 def test_a_sensible_setting_is_kept_as_it_is(wish: Wish) -> None:
-    assert checked_wish(wish) == wish
+    assert checked_wish(wish, has_announcement=True) == wish
 
 
 @pytest.mark.parametrize(

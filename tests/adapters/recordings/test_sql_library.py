@@ -20,7 +20,7 @@ from gateway.core.whatsapp import Direction, Peer
 from gateway.ports.audit import AuditEntry
 from gateway.ports.library import Hold, LibraryFilter
 from tests.adapters.quota.conftest import Bench
-from tests.adapters.recordings.shelf import BUDI, Shelf
+from tests.adapters.recordings.library_rows import BUDI, LibraryRows
 from tests.adapters.sql.rows import an_account
 
 pytestmark = pytest.mark.services
@@ -29,8 +29,8 @@ ANA, BEN = UserId("ana"), UserId("ben")
 
 
 @pytest.fixture
-def shelf(bench: Bench) -> Shelf:
-    return Shelf(bench.database, bench.account_id)
+def shelf(bench: Bench) -> LibraryRows:
+    return LibraryRows(bench.database, bench.account_id)
 
 
 @pytest.fixture
@@ -38,14 +38,14 @@ def library(bench: Bench) -> SqlLibrary:
     return SqlLibrary(bench.database)
 
 
-async def listed(library: SqlLibrary, shelf: Shelf, **wanted: Any) -> list[CallId]:
+async def listed(library: SqlLibrary, shelf: LibraryRows, **wanted: Any) -> list[CallId]:
     page = await library.page(LibraryFilter(shelf.account_id, **wanted), cursor=None, limit=100)
     assert page.next_cursor is None
     return [row.call_id for row in page.rows]
 
 
 async def test_pages_hold_every_recording_once_newest_first(
-    library: SqlLibrary, shelf: Shelf
+    library: SqlLibrary, shelf: LibraryRows
 ) -> None:
     for _ in range(7):
         await shelf.add()
@@ -64,7 +64,7 @@ async def test_pages_hold_every_recording_once_newest_first(
 
 
 async def test_recordings_of_one_instant_are_told_apart(
-    library: SqlLibrary, shelf: Shelf
+    library: SqlLibrary, shelf: LibraryRows
 ) -> None:
     for _ in range(5):
         await shelf.add(began_at=5.0)
@@ -78,14 +78,14 @@ async def test_recordings_of_one_instant_are_told_apart(
 
 @pytest.mark.parametrize("cursor", ["", "x", "!!!", "AAAA", "bm90IGEgY3Vyc29y", "é"])
 async def test_a_cursor_not_made_here_is_refused(
-    library: SqlLibrary, shelf: Shelf, cursor: str
+    library: SqlLibrary, shelf: LibraryRows, cursor: str
 ) -> None:
     with pytest.raises(BadInput, match="cursor"):
         await library.page(LibraryFilter(shelf.account_id), cursor=cursor, limit=3)
 
 
 async def test_what_a_row_shows_comes_from_all_it_is_about(
-    library: SqlLibrary, shelf: Shelf, bench: Bench
+    library: SqlLibrary, shelf: LibraryRows, bench: Bench
 ) -> None:
     call_id = await shelf.add(verdict="matched", cut_by_quota=True, note="Sent a refund")
     await SqlTranscripts(bench.database).keep(
@@ -104,7 +104,7 @@ async def test_what_a_row_shows_comes_from_all_it_is_about(
 
 
 async def test_a_recording_without_its_call_is_still_listed(
-    library: SqlLibrary, shelf: Shelf, bench: Bench
+    library: SqlLibrary, shelf: LibraryRows, bench: Bench
 ) -> None:
     call_id = await shelf.add()
     async with bench.database.writing() as connection:
@@ -117,7 +117,7 @@ async def test_a_recording_without_its_call_is_still_listed(
 
 
 async def test_each_filter_lets_through_what_it_names(
-    library: SqlLibrary, shelf: Shelf
+    library: SqlLibrary, shelf: LibraryRows
 ) -> None:
     other = Peer(phone="62999", user_id="US.2")
     a = await shelf.add(agent_id=ANA, verdict="matched", duration_ms=10_000)
@@ -148,7 +148,7 @@ async def test_each_filter_lets_through_what_it_names(
 
 
 async def test_what_is_deleted_is_listed_only_as_such(
-    library: SqlLibrary, shelf: Shelf
+    library: SqlLibrary, shelf: LibraryRows
 ) -> None:
     kept = await shelf.add()
     trashed = await shelf.add(
@@ -164,7 +164,7 @@ async def test_what_is_deleted_is_listed_only_as_such(
     assert (row.ending.gone_after, row.ending.why) == (86_401.0, "hand")
 
 
-async def test_a_hold_is_shown_with_its_reason(library: SqlLibrary, shelf: Shelf) -> None:
+async def test_a_hold_is_shown_with_its_reason(library: SqlLibrary, shelf: LibraryRows) -> None:
     call_id = await shelf.add(held_at=5.0, held_by="ana", held_why="court case 7")
     row = await library.find(shelf.account_id, call_id)
     assert row is not None
@@ -172,7 +172,7 @@ async def test_a_hold_is_shown_with_its_reason(library: SqlLibrary, shelf: Shelf
 
 
 async def test_other_accounts_see_nothing_of_it(
-    library: SqlLibrary, shelf: Shelf, bench: Bench
+    library: SqlLibrary, shelf: LibraryRows, bench: Bench
 ) -> None:
     call_id = await shelf.add(note="secret")
     other = (await an_account(bench.database, bench.wall)).account_id
@@ -185,7 +185,7 @@ async def test_other_accounts_see_nothing_of_it(
 
 
 async def test_some_are_found_in_the_order_asked_for_and_once(
-    library: SqlLibrary, shelf: Shelf
+    library: SqlLibrary, shelf: LibraryRows
 ) -> None:
     a, b = await shelf.add(), await shelf.add()
     wanted = [b, CallId("nothing"), a, b]
@@ -211,7 +211,7 @@ async def deeds(bench: Bench) -> int:
 
 
 async def test_a_note_is_kept_with_the_deed_and_raises_the_version(
-    library: SqlLibrary, shelf: Shelf, bench: Bench
+    library: SqlLibrary, shelf: LibraryRows, bench: Bench
 ) -> None:
     call_id = await shelf.add()
     assert await note(library, bench, call_id, "Asked for a refund") == 2
@@ -226,7 +226,7 @@ async def test_a_note_is_kept_with_the_deed_and_raises_the_version(
 
 
 async def test_of_two_who_write_over_the_same_version_one_is_told(
-    library: SqlLibrary, shelf: Shelf, bench: Bench
+    library: SqlLibrary, shelf: LibraryRows, bench: Bench
 ) -> None:
     call_id = await shelf.add()
     await library.set_note(bench.account_id, call_id, "one", seen=1, deed=a_deed(bench))
@@ -239,7 +239,7 @@ async def test_of_two_who_write_over_the_same_version_one_is_told(
 
 
 async def test_nothing_is_written_beside_what_is_deleted(
-    library: SqlLibrary, shelf: Shelf, bench: Bench
+    library: SqlLibrary, shelf: LibraryRows, bench: Bench
 ) -> None:
     call_id = await shelf.add(state="trashed")
     with pytest.raises(NotFound):
@@ -263,7 +263,7 @@ async def test_nothing_is_written_beside_what_is_deleted(
     ],
 )
 async def test_notes_are_searched_alike_on_both_databases(
-    library: SqlLibrary, shelf: Shelf, bench: Bench, part: str, *, is_found: bool
+    library: SqlLibrary, shelf: LibraryRows, bench: Bench, part: str, *, is_found: bool
 ) -> None:
     call_id = await shelf.add()
     await shelf.add()
@@ -275,7 +275,7 @@ async def test_notes_are_searched_alike_on_both_databases(
 @settings(suppress_health_check=list(HealthCheck), max_examples=25, deadline=None)
 @given(text=st.text(max_size=200))
 async def test_any_note_can_be_kept(
-    library: SqlLibrary, shelf: Shelf, bench: Bench, text: str
+    library: SqlLibrary, shelf: LibraryRows, bench: Bench, text: str
 ) -> None:
     call_id = await shelf.add()
     await note(library, bench, call_id, text)
@@ -288,7 +288,7 @@ async def test_any_note_can_be_kept(
 
 
 async def test_segments_are_told_of_one_recording(
-    library: SqlLibrary, shelf: Shelf, bench: Bench
+    library: SqlLibrary, shelf: LibraryRows, bench: Bench
 ) -> None:
     call_id = await shelf.add()
     segments = [{"segment": 0, "begins_ms": 0, "duration_ms": 60_000, "end_reason": "quota"}]

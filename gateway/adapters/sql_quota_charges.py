@@ -94,11 +94,12 @@ async def save_in(
     budget: Budget | None,
     charged: Charged,
     at: float,
-) -> None:
+) -> LockedAccount:
     """Write what charging has changed: balance, budget, charge, ledger."""
-    await change_balance(connection, locked, charged.balance)
+    after = await change_balance(connection, locked, charged.balance)
     if budget is not None and charged.budget is not None:
         await save_budget(connection, budget, charged.budget)
     await save_charge(connection, known, charged.charge, at=at)
     if charged.entry is not None:
         await add_entry(connection, locked.account_id, charged.entry)
+    return after

@@ -6,7 +6,7 @@ and writes the outcome: one transaction, one guarded change of the balance.
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, Protocol
 
 from sqlalchemy import Row, Select, and_, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -43,7 +43,7 @@ from gateway.core.errors import NotFound, Refused
 from gateway.core.ids import AccountId, CallId
 from gateway.core.quota import charge as charging
 from gateway.core.quota import lease
-from gateway.core.quota.balance import Balance
+from gateway.core.quota.balance import FRAME_MS, Balance
 from gateway.core.quota.charge import Charge, Recorded, Stamp
 from gateway.core.quota.lease import Answer, Ask, Budget, BudgetId, LeaseTerms, WorkerId
 from gateway.core.quota.ledger import EntryKind
@@ -51,12 +51,25 @@ from gateway.core.quota.live import AccountMinutes
 from gateway.ports.quota import ChargedCall, Minutes
 
 
+class MakeRoom(Protocol):
+    """Deletes old recordings of an account that may have that."""
+
+    async def __call__(
+        self, connection: AsyncConnection, locked: LockedAccount, wanted_ms: int, now: float
+    ) -> LockedAccount:
+        """Try to get so much free, within the transaction that holds the account's lock."""
+
+
 class SqlMinutes(Minutes):
     """The account's minutes."""
 
-    def __init__(self, database: Database, terms: LeaseTerms) -> None:
+    def __init__(
+        self, database: Database, terms: LeaseTerms, make_room: MakeRoom | None = None
+    ) -> None:
+        """`make_room` is asked before anything is refused; None: nothing ever makes room."""
         self._database = database
         self._terms = terms
+        self._make_room = make_room
 
     @override
     async def view(self, account_id: AccountId, *, now: float) -> AccountMinutes:
@@ -78,10 +91,14 @@ class SqlMinutes(Minutes):
                 return True
             if await find_charge(connection, call_id, account_id) is not None:
                 return True
-            amount = lease.hold_size(locked.balance, self._terms)
+            roomy = locked
+            if not lease.hold_size(locked.balance, self._terms):
+                wanted = max(self._terms.hold_ms, self._terms.min_free_to_record_ms)
+                roomy = await self._with_room(connection, locked, wanted, now)
+            amount = lease.hold_size(roomy.balance, self._terms)
             if not amount:
                 return False
-            await change_balance(connection, locked, locked.balance.moved(reserved_ms=amount))
+            await change_balance(connection, roomy, roomy.balance.moved(reserved_ms=amount))
             await connection.execute(
                 insert(holds).values(
                     call_id=call_id, account_id=account_id, amount_ms=amount, taken_at=now
@@ -139,14 +156,18 @@ class SqlMinutes(Minutes):
             )
             if budget is None:
                 raise NotFound("no such budget")
+            roomy = locked
+            if lease.is_fresh(budget, ask) and locked.balance.free_ms < FRAME_MS:
+                wanted = self._terms.per_capture_ms * ask.active_captures
+                roomy = await self._with_room(connection, locked, wanted, now)
             renewed = lease.renew(
-                locked.balance,
+                roomy.balance,
                 budget,
                 ask,
                 budgets_open=budgets_open,
                 terms=self._terms,
             )
-            await change_balance(connection, locked, renewed.balance)
+            await change_balance(connection, roomy, renewed.balance)
             await save_budget(connection, budget, renewed.budget)
             return renewed.answer
 
@@ -260,6 +281,13 @@ class SqlMinutes(Minutes):
                 .values(level=reached)
             )
             return rows_changed(result) == 1
+
+    async def _with_room(
+        self, connection: AsyncConnection, locked: LockedAccount, wanted_ms: int, now: float
+    ) -> LockedAccount:
+        if self._make_room is None:
+            return locked
+        return await self._make_room(connection, locked, wanted_ms, now)
 
     @asynccontextmanager
     async def _locked(

@@ -1,15 +1,34 @@
-"""Rows of the files of recordings, written inside the transactions that make or end them."""
+"""Rows of the files of recordings: inside the transactions that make or end them, and alone."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import update
+from sqlalchemy import (
+    ColumnElement,
+    Row,
+    Select,
+    and_,
+    func,
+    literal_column,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.ext.asyncio import AsyncConnection
+from typing_extensions import override
 
-from gateway.adapters.sql_engine import Database
-from gateway.adapters.sql_recording_schema import stored_files
+from gateway.adapters.sql_engine import Database, rows_changed
+from gateway.adapters.sql_recording_schema import (
+    KEPT,
+    recording_rules,
+    recordings,
+    stored_files,
+)
 from gateway.core.ids import AccountId, CallId, NodeId
-from gateway.core.recording.files import FileRole, FileState, Place
+from gateway.core.recording.files import Fault, FileRole, FileState, Place
+from gateway.core.recording.lifecycle import Life
+from gateway.ports.storage import DataKeyId, StoredFile, StoredFiles
 
 PRESENT = (FileState.MAKING.value, FileState.KEPT.value)
 
@@ -85,4 +104,217 @@ async def doom_files(
             stored_files.c.key.not_in(list(besides)),
         )
         .values(state=FileState.DOOMED.value, due_at=due_at)
+    )
+
+
+MAKING_MAX_S = 24 * 3600.0
+"""What was ordered so long ago and is not kept was given up, or lost in a crash."""
+_is_kept: ColumnElement[bool] = literal_column(f"stored_files.{KEPT}")
+_table = stored_files.c
+
+
+class SqlStoredFiles(StoredFiles):
+    """What one node may do with the files of all."""
+
+    def __init__(self, database: Database, node_id: NodeId, wall: Callable[[], float]) -> None:
+        """`wall` gives seconds since the epoch."""
+        self._database = database
+        self._node_id = node_id
+        self._wall = wall
+
+    @override
+    async def expect(
+        self, call_id: CallId, account_id: AccountId, files: Sequence[tuple[str, FileRole]]
+    ) -> None:
+        now = self._wall()
+        values = {
+            "state": FileState.MAKING.value,
+            "place": Place.FOLDER.value,
+            "node_id": self._node_id,
+            "due_at": now + MAKING_MAX_S,
+            "gone_at": None,
+        }
+        async with self._database.writing() as connection:
+            for key, role in files:
+                fresh = self._database.insert_new(stored_files).values(
+                    key=key,
+                    account_id=account_id,
+                    call_id=call_id,
+                    role=role.value,
+                    made_at=now,
+                    **values,
+                )
+                await connection.execute(
+                    fresh.on_conflict_do_update(
+                        index_elements=["key"],
+                        set_=values,
+                        where=_table.state.in_((FileState.MAKING.value, FileState.GONE.value)),
+                    )
+                )
+
+    @override
+    async def find(self, key: str) -> StoredFile | None:
+        found = await self._all(select(stored_files).where(_table.key == key))
+        return found[0] if found else None
+
+    @override
+    async def of_call(self, call_id: CallId) -> Sequence[StoredFile]:
+        return await self._all(
+            select(stored_files)
+            .where(_table.call_id == call_id, _table.state != FileState.GONE.value)
+            .order_by(_table.key)
+        )
+
+    @override
+    async def known(self, keys: Sequence[str]) -> Sequence[StoredFile]:
+        return await self._all(select(stored_files).where(_table.key.in_(list(keys))))
+
+    @override
+    async def to_move(
+        self, *, made_before: float, has_store: bool, limit: int
+    ) -> Sequence[StoredFile]:
+        wants_sealing = and_(
+            _table.data_key_id.is_(None),
+            func.coalesce(recording_rules.c.encrypts, False).is_(True),
+        )
+        is_misplaced = or_(wants_sealing, _table.place == Place.FOLDER.value)
+        return await self._all(
+            select(stored_files)
+            .outerjoin(recording_rules, recording_rules.c.account_id == _table.account_id)
+            .where(
+                _is_kept,
+                self._is_here(),
+                _table.made_at < made_before,
+                _table.fault.is_(None),
+                is_misplaced if has_store else wants_sealing,
+            )
+            .order_by(_table.made_at)
+            .limit(limit)
+        )
+
+    @override
+    async def note_moved(
+        self, file: StoredFile, *, place: Place, data_key_id: DataKeyId | None
+    ) -> bool:
+        return await self._change(
+            file.key,
+            _table.state == FileState.KEPT.value,
+            place=place.value,
+            data_key_id=data_key_id,
+            bytes=file.bytes,
+            sha256=file.sha256,
+            node_id=self._node_id,
+            fault=None,
+        )
+
+    @override
+    async def note_left(self, key: str) -> None:
+        await self._change(key, _table.place == Place.STORE.value, node_id=None)
+
+    @override
+    async def due(self, *, now: float, limit: int) -> Sequence[StoredFile]:
+        async with self._database.writing() as connection:
+            await connection.execute(
+                update(stored_files)
+                .where(_table.due_at <= now, _table.state == FileState.MAKING.value)
+                .values(state=FileState.DOOMED.value)
+            )
+            query = (
+                select(stored_files)
+                .where(
+                    _table.due_at <= now,
+                    _table.state == FileState.DOOMED.value,
+                    self._is_here(),
+                )
+                .order_by(_table.due_at)
+                .limit(limit)
+            )
+            return [_file_of(row) for row in await connection.execute(query)]
+
+    @override
+    async def note_gone(self, keys: Sequence[str], *, now: float) -> None:
+        async with self._database.writing() as connection:
+            query = select(_table.call_id).where(_table.key.in_(list(keys))).distinct()
+            calls = list((await connection.execute(query)).scalars())
+            await connection.execute(
+                update(stored_files)
+                .where(_table.key.in_(list(keys)), _table.state == FileState.DOOMED.value)
+                .values(state=FileState.GONE.value, gone_at=now, due_at=None, node_id=None)
+            )
+            await _purge_in(connection, recordings.c.call_id.in_(calls), now)
+
+    @override
+    async def unchecked(self, *, before: float, limit: int) -> Sequence[StoredFile]:
+        return await self._all(
+            select(stored_files)
+            .where(_is_kept, _table.checked_at < before, self._is_here())
+            .order_by(_table.checked_at, _table.key)
+            .limit(limit)
+        )
+
+    @override
+    async def note_checked(self, file: StoredFile, *, now: float, fault: Fault | None) -> None:
+        await self._change(
+            file.key,
+            _table.state == FileState.KEPT.value,
+            checked_at=now,
+            fault=None if fault is None else fault.value,
+            bytes=file.bytes,
+            sha256=file.sha256,
+        )
+
+    def _is_here(self) -> ColumnElement[bool]:
+        """In this node's folder, or in the store with no copy left in another's."""
+        return or_(_table.node_id == self._node_id, _table.node_id.is_(None))
+
+    async def _all(self, query: Select[Any]) -> list[StoredFile]:
+        async with self._database.reading() as connection:
+            return [_file_of(row) for row in await connection.execute(query)]
+
+    async def _change(self, key: str, condition: ColumnElement[bool], **values: object) -> bool:
+        async with self._database.writing() as connection:
+            changed = await connection.execute(
+                update(stored_files).where(_table.key == key, condition).values(**values)
+            )
+            return rows_changed(changed) == 1
+
+
+async def _purge_in(
+    connection: AsyncConnection, which: ColumnElement[bool], now: float
+) -> None:
+    """Call recordings purged that were deleted, are due, and have no bytes left."""
+    files = stored_files.alias()
+    has_bytes = (
+        select(files.c.key)
+        .where(files.c.call_id == recordings.c.call_id, files.c.state != FileState.GONE.value)
+        .exists()
+    )
+    await connection.execute(
+        update(recordings)
+        .where(
+            which,
+            recordings.c.state == Life.TRASHED.value,
+            recordings.c.gone_after <= now,
+            ~has_bytes,
+        )
+        .values(state=Life.PURGED.value, purged_at=now, version=recordings.c.version + 1)
+    )
+
+
+def _file_of(row: Row[Any]) -> StoredFile:
+    return StoredFile(
+        key=row.key,
+        account_id=row.account_id,
+        call_id=row.call_id,
+        role=FileRole(row.role),
+        state=FileState(row.state),
+        place=Place(row.place),
+        node_id=row.node_id,
+        data_key_id=row.data_key_id,
+        bytes=row.bytes,
+        sha256=row.sha256,
+        made_at=row.made_at,
+        due_at=row.due_at,
+        checked_at=row.checked_at,
+        fault=None if row.fault is None else Fault(row.fault),
     )

@@ -6,7 +6,9 @@ from typing_extensions import override
 
 from gateway.adapters.sql_engine import Database
 from gateway.adapters.sql_official_schema import transcripts
+from gateway.adapters.sql_recording_schema import recordings
 from gateway.core.ids import AccountId, CallId
+from gateway.core.recording.lifecycle import Life
 from gateway.core.recording.transcript import Transcript
 from gateway.ports.cases import Transcripts
 
@@ -30,7 +32,14 @@ class SqlTranscripts(Transcripts):
             "stored_at": now,
         }
         insert = self._database.insert_new(transcripts).values(call_id=call_id, **values)
+        # Locked: a deletion that comes at the same time finds the words, or is found here.
+        recording = (
+            select(recordings.c.state).where(recordings.c.call_id == call_id).with_for_update()
+        )
         async with self._database.writing() as connection:
+            state = (await connection.execute(recording)).scalar_one_or_none()
+            if state not in {None, Life.AVAILABLE}:
+                return
             await connection.execute(
                 insert.on_conflict_do_update(index_elements=["call_id"], set_=values)
             )

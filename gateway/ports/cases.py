@@ -105,7 +105,10 @@ class Transcripts(Protocol):
     async def keep(
         self, call_id: CallId, account_id: AccountId, transcript: Transcript, *, now: float
     ) -> None:
-        """Keep a transcript; a later one of the same call replaces it."""
+        """Keep a transcript; a later one of the same call replaces it.
+
+        Of a recording that has been deleted nothing is kept.
+        """
 
     async def find(self, call_id: CallId) -> Transcript | None:
         """Return a call's transcript."""

@@ -5,6 +5,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import BinaryIO, NewType, Protocol
 
+from gateway.core.errors import CallgateError
 from gateway.core.ids import AccountId, CallId, NodeId
 from gateway.core.jobs import Setback
 from gateway.core.recording.files import Fault, FileRole, FileState, Place
@@ -12,7 +13,7 @@ from gateway.core.recording.files import Fault, FileRole, FileState, Place
 DataKeyId = NewType("DataKeyId", str)
 
 
-class StorageDown(Exception):
+class StorageDown(CallgateError):
     """Bytes could not be stored, read or removed now; what was there is still there."""
 
     def __init__(self, setback: Setback, detail: str) -> None:
@@ -21,11 +22,11 @@ class StorageDown(Exception):
         self.setback = setback
 
 
-class AlreadyStored(Exception):
+class AlreadyStored(CallgateError):
     """Something lies under this name; nothing was changed."""
 
 
-class NotStored(Exception):
+class NotStored(CallgateError):
     """Nothing lies under this name, or less than was asked for."""
 
 
@@ -88,7 +89,7 @@ class Sealing(Protocol):
         """Open what was sealed. Raises `Unsealable`, `NotStored`, `StorageDown`."""
 
 
-class Unsealable(Exception):
+class Unsealable(CallgateError):
     """Sealed with another key or under another name, cut short, or tampered with."""
 
 
@@ -172,7 +173,10 @@ class StoredFiles(Protocol):
         """Their bytes are gone; a recording that has none left is purged."""
 
     async def unchecked(self, *, before: float, limit: int) -> Sequence[StoredFile]:
-        """Return kept files that this node can read, unchecked since, the longest first."""
+        """Return kept files that this node can read and nobody has looked at since `before`.
+
+        Those come first that were not looked at for the longest.
+        """
 
     async def note_checked(self, file: StoredFile, *, now: float, fault: Fault | None) -> None:
         """Remember what a look at the bytes found; `file` has its digest by now."""

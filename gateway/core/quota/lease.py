@@ -171,6 +171,11 @@ def open_with(budget: Budget, hold: Hold | None) -> Budget:
     return replace(budget, granted_ms=budget.granted_ms + hold.amount_ms)
 
 
+def is_fresh(budget: Budget, ask: Ask) -> bool:
+    """Whether an ask is to be decided, and not one that was answered before."""
+    return budget.state is not BudgetState.CLOSED and ask.number > budget.ask_number
+
+
 def renew(
     balance: Balance, budget: Budget, ask: Ask, *, budgets_open: int, terms: LeaseTerms
 ) -> Renewed:

@@ -13,9 +13,36 @@ class Life(StrEnum):
     """The call is over; the file is being made."""
     AVAILABLE = "available"
     TRASHED = "trashed"
-    """Deleted by hand: unreachable, its minutes returned, its bytes soon gone."""
+    """Deleted: unreachable, its minutes returned, its bytes gone when that is due."""
     PURGED = "purged"
     """Nothing is left but the fact."""
+
+
+class Why(StrEnum):
+    """Why a recording was deleted."""
+
+    HAND = "hand"
+    """Somebody wanted it."""
+    ROOM = "room"
+    """To make room for a new one."""
+    RETENTION = "retention"
+    """Its time was over."""
+    ERASURE = "erasure"
+    """The customer wanted to be forgotten."""
+
+
+class Deletion(StrEnum):
+    """What came of an order to delete a recording."""
+
+    DELETED = "deleted"
+    ALREADY = "already"
+    """It had been deleted before; nothing changed."""
+    HELD = "held"
+    """A legal hold forbids it."""
+    UNKNOWN = "unknown"
+    """There is no such recording, or it is another account's."""
+    NOT_MADE_YET = "not_made_yet"
+    """Its call goes on, or its file is being made: possible in a moment."""
 
 
 _NEXT: Mapping[Life, frozenset[Life]] = {

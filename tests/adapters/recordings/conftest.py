@@ -1,6 +1,9 @@
-"""The databases of the minutes."""
+"""The databases of the minutes, and an account with recordings in them."""
+
+import pytest
 
 from tests.adapters.quota.conftest import (
+    Bench,
     bench,
     database,
     database_url,
@@ -10,6 +13,7 @@ from tests.adapters.quota.conftest import (
     rivals,
     wall,
 )
+from tests.adapters.recordings.shelf import Shelf
 
 __all__ = [
     "bench",
@@ -21,3 +25,8 @@ __all__ = [
     "rivals",
     "wall",
 ]
+
+
+@pytest.fixture
+def shelf(bench: Bench) -> Shelf:
+    return Shelf(bench)

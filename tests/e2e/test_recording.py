@@ -75,8 +75,14 @@ class Recorded:
     def files(self, call_id: str) -> Path:
         return self.stack.recording_of(call_id)
 
-    def captures_left(self) -> list[Path]:
-        return list((self.stack.folder / "data" / "media" / "captures").glob("*"))
+    async def no_captures_left(self) -> None:
+        """Wait until the capture files are gone: they go after all else is done."""
+        captures = self.stack.folder / "data" / "media" / "captures"
+
+        async def are_gone() -> bool:
+            return not list(captures.glob("*"))
+
+        await eventually(are_gone)
 
     def row(self, call_id: str) -> sqlite3.Row:
         with sqlite3.connect(self.stack.folder / "data" / "callgate.db") as database:
@@ -118,7 +124,7 @@ async def test_calls_in_both_directions_are_recorded_charged_and_decode(
         ledger = (await room.boss.request("GET", "/quota/ledger"))["items"]
         charged = {line["call_id"]: line["amount_ms"] for line in ledger}
         assert [charged[talk.call_id] for talk in talks] == [e["duration_ms"] for e in kept]
-        assert room.captures_left() == []
+        await room.no_captures_left()
 
 
 async def test_the_recording_stops_when_the_minutes_are_used_up_and_the_call_goes_on(
@@ -178,7 +184,7 @@ async def test_a_recording_goes_on_while_the_gateway_is_killed_and_started_again
         quota = await room.settled()
         assert kept["duration_ms"] >= 6_000
         assert quota["used_ms"] == OWNED_MS - room.leave_ms + kept["duration_ms"]
-        assert room.captures_left() == []
+        await room.no_captures_left()
 
 
 @pytest.mark.parametrize("also_gateway", [False, True], ids=["worker", "worker and gateway"])
@@ -202,4 +208,4 @@ async def test_a_killed_worker_leaves_a_recording_and_no_minute_reserved(
         assert quota["suspense_ms"] == 0
         sound = await asyncio.to_thread(ffmpeg_decode, room.files(talk.call_id))
         assert len(sound) == kept["duration_ms"] * 48
-        assert room.captures_left() == []
+        await room.no_captures_left()

@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from gateway.adapters.announcement_files import AnnouncementFiles
 from gateway.adapters.capture_assembly import AssemblyPlaces, CaptureAssembly
 from gateway.adapters.media_engine import MediaSocketEngine
 from gateway.adapters.redis_link import RedisLink
@@ -148,8 +149,8 @@ def _keep_up(
             "webhooks, tombstones, traces, keys, the audit": stores.purge.run,
             "tokens": stores.tokens.purge,
             "sessions": stores.sessions.purge,
-            "log-in tries": stores.login_limit.purge,
             "replaced announcements": stores.announcements.purge,
+            "log-in tries": stores.login_limit.purge,
         },
         clock,
         every_s=settings.purge_every_s,
@@ -221,6 +222,8 @@ def _deps(settings: Settings, opened: _Opened, metrics: HttpMetrics) -> PublicDe
         minutes_now=opened.runtime.quota.picture,
         quota_books=stores.quota_books,
         wishes=stores.wishes,
+        announcements=stores.announcements,
+        announcement_maker=AnnouncementFiles(longest_s=settings.announcement_max_s),
         split_delivery=split_delivery,
         wake_inbox=opened.runtime.wake_inbox,
         webhook_secrets=webhook_secrets(settings),
@@ -232,6 +235,8 @@ def _deps(settings: Settings, opened: _Opened, metrics: HttpMetrics) -> PublicDe
         limits=HttpLimits(
             body_bytes_max=settings.http_body_bytes_max,
             webhook_body_bytes_max=settings.webhook_body_bytes_max,
+            announcement_bytes_max=settings.announcement_bytes_max,
+            announcement_max_s=settings.announcement_max_s,
             alive_within_s=settings.browser_silent_max_s,
             token_requests_max=settings.api_token_requests_max,
             token_age_max_s=settings.api_token_age_max_s,

@@ -28,10 +28,10 @@ async def open_official(
     )
     return Official(
         wishes=stores.wishes,
+        announcements=stores.announcements,
         cases=stores.cases,
         books=stores.case_books,
         jobs=stores.jobs,
-        announcements=stores.announcements,
         transcripts=stores.transcripts,
         media=await stack.enter_async_context(media),
         files=OfficialFiles(settings.recordings_path),

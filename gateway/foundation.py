@@ -49,8 +49,8 @@ class Foundation:
     database: Database
     keys: KeyRing
     accounts: SqlAccounts
-    audit: SqlAudit
     announcements: SqlAnnouncements
+    audit: SqlAudit
     calls: SqlCalls
     cases: SqlCases
     contracts: SqlContracts
@@ -198,9 +198,9 @@ def _stores(
         database=database,
         keys=keys,
         accounts=SqlAccounts(database, keys, hashing, clock.wall, random_id),
+        announcements=SqlAnnouncements(database),
         audit=SqlAudit(database),
         calls=SqlCalls(database, clock.wall),
-        announcements=SqlAnnouncements(database),
         contracts=SqlContracts(database, plans, random_id),
         directory=SqlDirectory(database, keys),
         inbox=SqlInbox(database, clock.wall, waiting_max=settings.inbox_waiting_max),

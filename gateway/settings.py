@@ -196,6 +196,11 @@ class Settings(BaseSettings):
     quota_hold_age_max_s: PositiveFloat = 900.0
     """A hold that no call came back for is released after so long."""
 
+    announcement_max_s: float = Field(60.0, ge=1.0, le=300.0)
+    """How long an account's own announcement may be."""
+    announcement_bytes_max: PositiveInt = 10 * 1024 * KIB
+    """Largest sound file that is taken as an announcement."""
+
     official_fetches_max: PositiveInt = 4
     """Recordings and transcripts of Meta's that are fetched at the same time."""
     official_file_bytes_max: PositiveInt = 256 * 1024 * KIB

@@ -22,7 +22,7 @@ SECTIONS = {
     "Media": ("media_", "ice_"),
     "Calls": ("ring_", "connect_", "claim_", "leg_", "reattach_"),
     "Recording minutes": ("quota_",),
-    "Official recordings": ("official_",),
+    "Announcements and official recordings": ("announcement_", "official_"),
     "Signing in": ("session_", "login_", "api_", "argon2_"),
     "Logs": ("log_",),
 }

@@ -8,9 +8,13 @@ from pathlib import Path
 from typing_extensions import override
 
 from gateway.adapters.capture_assembly import run_module
-from gateway.core.errors import BadInput
 from gateway.core.recording.own_announcement import AnnouncementId, OwnAnnouncement
-from gateway.ports.announcements import AnnouncementMaker, MadeAnnouncement, MakerDown
+from gateway.ports.announcements import (
+    AnnouncementMaker,
+    BadSound,
+    MadeAnnouncement,
+    MakerDown,
+)
 
 _FAULTS = {
     "no_audio": "This is no sound file that can be read, or it holds less than half a second.",
@@ -50,13 +54,14 @@ class AnnouncementFiles(AnnouncementMaker):
         )
         if len(said) != 1:
             # Killed by its own bounds, most likely: what does that is no announcement.
-            raise BadInput(_FAULTS["no_audio"])
+            raise BadSound("no_audio", _FAULTS["no_audio"])
         [told] = said
         code = told.get("error")
         if code == "too_long":
-            raise BadInput(f"An announcement may be {self._longest_s:g} seconds long.")
+            text = f"An announcement may be {self._longest_s:g} seconds long."
+            raise BadSound("too_long", text)
         if code in _FAULTS:
-            raise BadInput(_FAULTS[code])
+            raise BadSound(code, _FAULTS[code])
         if code is not None:
             raise MakerDown(str(code))
         ogg = await asyncio.to_thread(out.read_bytes)

@@ -40,8 +40,8 @@ def worker_back(snapshot: wire.Snapshot, boot_id: str) -> port.WorkerBack:
 
 def translated(event: wire.Event) -> port.MediaEvent | None:
     """Return what the runtime should know of an event; None if nothing."""
-    if isinstance(event, CaptureEvent):
-        return recording.translated(event)
+    if isinstance(event, CaptureEvent | AnnouncementEnded):
+        return _of_recording(event)
     told: port.MediaEvent | None = None
     match event:
         case wire.LegChanged(state=wire.LegState.CONNECTED):
@@ -63,11 +63,17 @@ def translated(event: wire.Event) -> port.MediaEvent | None:
             told = port.LegTrace(LegId(event.leg_id), event.at, event.step, fields)
         case wire.LegQuality():
             told = _quality(event)
-        case AnnouncementEnded():
-            told = port.AnnouncementOver(LegId(event.leg_id), event.at)
         case _:
             assert_never(event)
     return told
+
+
+def _of_recording(
+    event: CaptureEvent | AnnouncementEnded,
+) -> port.CaptureEvent | port.AnnouncementOver:
+    if isinstance(event, AnnouncementEnded):
+        return port.AnnouncementOver(LegId(event.leg_id), event.at)
+    return recording.translated(event)
 
 
 def _quality(event: wire.LegQuality) -> port.LegQuality:

@@ -91,7 +91,7 @@ class SqlAnnouncements(Announcements):
             await _in_turn(connection, account_id)
             stored = await _current(connection, account_id)
             if stored is None:
-                raise NotFound("there is no announcement")
+                return
             if await _is_needed(connection, account_id):
                 raise Refused(
                     "announcement_in_use",

@@ -8,6 +8,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
 from gateway.http import (
     access_routes,
+    announcement_routes,
     audit_routes,
     call_routes,
     policy,
@@ -39,6 +40,7 @@ TABLES = (
     call_routes.routes,
     quota_routes.routes,
     settings_routes.routes,
+    announcement_routes.routes,
     access_routes.routes,
     token_routes.routes,
     audit_routes.routes,

@@ -15,13 +15,15 @@ READ_TIMEOUT_S = 10.0
 Model = TypeVar("Model", bound=BaseModel)
 
 
-async def read_capped(request: web.Request, bytes_max: int) -> bytes:
+async def read_capped(
+    request: web.Request, bytes_max: int, *, timeout_s: float = READ_TIMEOUT_S
+) -> bytes:
     """Return the raw body. Raises `Refusal` if it is too long, or too slow in coming."""
     if (request.content_length or 0) > bytes_max:
         raise _too_large(bytes_max)
     body = bytearray()
     try:
-        async with asyncio.timeout(READ_TIMEOUT_S):
+        async with asyncio.timeout(timeout_s):
             async for chunk in request.content.iter_any():
                 body += chunk
                 if len(body) > bytes_max:

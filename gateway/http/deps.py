@@ -16,6 +16,7 @@ from gateway.http.request_rates import RequestRates
 from gateway.http.webhook_signature import WebhookSecrets
 from gateway.ports import Json
 from gateway.ports.accounts import Directory, People, Person
+from gateway.ports.announcements import AnnouncementMaker, Announcements
 from gateway.ports.audit import AuditLog
 from gateway.ports.calls import TraceLine
 from gateway.ports.clock import Clock
@@ -132,6 +133,10 @@ class HttpLimits:
     """Of an ordinary request; a session description is the longest thing a browser sends."""
     webhook_body_bytes_max: int = 4 * 1024 * 1024
     """Meta sends up to 3 MB."""
+    announcement_bytes_max: int = 10 * 1024 * 1024
+    """Of an uploaded announcement."""
+    announcement_max_s: float = 60.0
+    """How long an announcement may be."""
     alive_within_s: float = 15.0
     """A browser that says nothing for so long is sent away."""
     token_requests_max: int = 600
@@ -157,6 +162,8 @@ class PublicDeps:
     minutes_now: MinutesNow
     quota_books: QuotaBooks
     wishes: Wishes
+    announcements: Announcements
+    announcement_maker: AnnouncementMaker
     split_delivery: SplitDelivery
     wake_inbox: Callable[[], None]
     webhook_secrets: WebhookSecrets | None

@@ -77,6 +77,9 @@ def _operation(route: Route, handler: Handler) -> Tree:
     if route.body is not Nothing:
         content = {"application/json": {"schema": _ref(route.body)}}
         operation["requestBody"] = {"required": _needs_body(route), "content": content}
+    if route.takes is not None:
+        binary = {"schema": {"type": "string", "format": "binary"}}
+        operation["requestBody"] = {"required": True, "content": {route.takes: binary}}
     if not policy.allows(route.name, None):
         operation["security"] = [{"session": []}]
         scopes = sorted(s for s, rows in policy.OPENS.items() if route.name in rows)
@@ -140,8 +143,14 @@ def _responses(route: Route) -> Tree:
     answer: Tree = {"description": HTTPStatus(route.status).phrase}
     if route.out is not None:
         answer["content"] = {"application/json": {"schema": _ref(route.out)}}
+    if route.content is not None:
+        answer["content"] = {route.content: {"schema": {"type": "string", "format": "binary"}}}
     refusal = {CONTENT_TYPE: {"schema": _ref(ProblemBody)}}
-    return {str(route.status): answer} | {
+    answers = {
+        str(status): answer | {"description": HTTPStatus(status).phrase}
+        for status in (route.status, *route.also)
+    }
+    return answers | {
         str(status): {"description": HTTPStatus(status).phrase, "content": refusal}
         for status in sorted(_refusals(route))
     }

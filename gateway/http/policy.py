@@ -59,6 +59,9 @@ POLICY: Mapping[str, frozenset[Who]] = {
     "quota.ledger": LEADS,
     "settings.calls_read": LEADS,
     "settings.calls_change": ADMINS,
+    "settings.announcement_change": ADMINS,
+    "settings.announcement_play": LEADS,
+    "settings.announcement_remove": ADMINS,
     "events.watch": STAFF,
     "openapi.read": EVERYBODY,
     # Signed or answered by rules of their own.

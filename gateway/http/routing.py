@@ -95,9 +95,13 @@ class Ask(Generic[Body, Query]):
         `fields` name no person but by id, and no secret. Raises `StoreDown`: what cannot be
         noted is not to be done, so call it first.
         """
+        await self.deps.audit.record(self.entry(deed, subject, **fields))
+
+    def entry(self, deed: Deed, subject: str, **fields: Json) -> AuditEntry:
+        """Return what `note` would write, for a store that writes it with the deed itself."""
         who = self.who
         token = who.token if isinstance(who, TokenCaller) else None
-        entry = AuditEntry(
+        return AuditEntry(
             account_id=who.person.account_id,
             actor=None if token is not None and token.acts_for is None else who.person.user_id,
             action=deed,
@@ -106,7 +110,6 @@ class Ask(Generic[Body, Query]):
             fields=fields,
             token_id=None if token is None else token.token_id,
         )
-        await self.deps.audit.record(entry)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +126,7 @@ class Header:
 
 
 # Each handler names its own shapes; a table of them cannot.
-Handler = Callable[[Ask[Any, Any]], Awaitable[Shape | web.Response | None]]
+Handler = Callable[[Ask[Any, Any]], Awaitable[Shape | web.StreamResponse | None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +139,8 @@ class Route:
     name: str
     """Its row in the policy table, and its `operationId`."""
     body: type[Shape] = Nothing
+    takes: str | None = None
+    """The type of a body that is no JSON, which the handler reads itself."""
     query: type[Shape] = Nothing
     out: type[Shape] | None = None
     status: int = 200
@@ -143,6 +148,12 @@ class Route:
     """Statuses of refusals that are this route's own."""
     headers: tuple[Header, ...] = ()
     """Request headers of its own that it reads."""
+    content: str | None = None
+    """What it answers with, where that is no JSON of ours."""
+    also: tuple[int, ...] = ()
+    """Other statuses of answers that are none of a refusal."""
+    answers_head: bool = False
+    """The same may be asked for without the body."""
 
     @property
     def changes_state(self) -> bool:

@@ -5,7 +5,10 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from gateway.core.recording.announcement import PURPOSE_CHARS_MAX
+from gateway.http.schemas import Moment
 from gateway.http.shapes import Shape
+from gateway.ports.announcements import StoredAnnouncement
+from gateway.runtime.call_view import moment
 
 RecordsName = Literal["none", "inbound", "outbound", "both"]
 ModeName = Literal["official", "local"]
@@ -38,10 +41,31 @@ class AnnouncedLanguage(Shape):
     recording_and_transcription: str
 
 
+class AnnouncementView(Shape):
+    """The account's own announcement."""
+
+    id: str
+    duration_ms: int
+    uploaded_at: Moment
+
+
 class CallSettingsView(CallSettingsChange):
     """The settings in force."""
 
     spoken: str | None
     """What both sides hear before a recorded call; null if WhatsApp says nothing."""
+    announcement: AnnouncementView | None
+    """What both sides hear in the mode `local`; null if nothing was uploaded."""
+    announcement_max_s: float
+    announcement_bytes_max: int
     purpose_chars_max: int
     languages: list[AnnouncedLanguage]
+
+
+def announcement_view(stored: StoredAnnouncement) -> AnnouncementView:
+    """Show an announcement."""
+    return AnnouncementView(
+        id=stored.own.announcement_id,
+        duration_ms=stored.own.duration_ms,
+        uploaded_at=moment(stored.uploaded_at),
+    )

@@ -35,7 +35,8 @@ def mount(app: web.Application, tables: Sequence[RouteTable]) -> None:
     for table in tables:
         for route, handler in table.served:
             path = API_PREFIX + aiohttp_path(route.path)
-            app.router.add_route(route.method, path, as_aiohttp(route, handler))
+            for method in (route.method, "HEAD") if route.answers_head else (route.method,):
+                app.router.add_route(method, path, as_aiohttp(route, handler))
 
 
 def aiohttp_path(path: str) -> str:
@@ -52,7 +53,11 @@ def as_aiohttp(route: Route, handler: Handler) -> AiohttpHandler:
         deps = request.app[DEPS]
         signed_in = await admit(request, route.name, changes_state=route.changes_state)
         query = parse_query(request.query, route.query)
-        body = await read_body(request, route.body, deps.limits.body_bytes_max)
+        body = (
+            await read_body(request, route.body, deps.limits.body_bytes_max)
+            if route.takes is None
+            else route.body()
+        )
         out = await handler(Ask(request, signed_in, body, query))
         if isinstance(out, web.StreamResponse):
             return out

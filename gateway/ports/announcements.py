@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Protocol
 
+from gateway.core.errors import BadInput
 from gateway.core.ids import AccountId, UserId
 from gateway.core.recording.own_announcement import AnnouncementId, OwnAnnouncement
 
@@ -43,10 +44,9 @@ class Announcements(Protocol):
         """Let new calls hear `made`; calls that run keep theirs."""
 
     async def remove(self, account_id: AccountId, *, actor: UserId, now: float) -> None:
-        """Take an account's announcement away.
+        """Take an account's announcement away; having none is fine.
 
-        Raises `NotFound`, or `Refused` (`announcement_in_use`) while calls are to be recorded
-        after it.
+        Raises `Refused` (`announcement_in_use`) while calls are to be recorded after it.
         """
 
 
@@ -54,10 +54,21 @@ class AnnouncementMaker(Protocol):
     """Turns uploads into announcements."""
 
     async def make(self, upload: bytes) -> MadeAnnouncement:
-        """Return the announcement. Raises `BadInput` that says what is wrong with the upload.
+        """Return the announcement. Raises `BadSound`.
 
         Raises `MakerDown` if it cannot work now, whatever the upload is.
         """
+
+
+class BadSound(BadInput):
+    """An upload that cannot be an announcement.
+
+    `code` is stable: `no_audio`, `silent`, `too_long` or `too_large`.
+    """
+
+    def __init__(self, code: str, text: str) -> None:
+        super().__init__(text)
+        self.code = code
 
 
 class MakerDown(Exception):

@@ -204,14 +204,7 @@ class AnnouncementOver:
 
 
 LegEvent = (
-    LegUp
-    | LegClosed
-    | LegHeard
-    | LegQuiet
-    | LegKey
-    | LegQuality
-    | LegTrace
-    | AnnouncementOver
+    LegUp | LegClosed | LegHeard | LegQuiet | LegKey | LegQuality | LegTrace | AnnouncementOver
 )
 CaptureEvent = BudgetRanLow | CapturesWrote | CaptureWent | CaptureStopped | SegmentFinished
 MediaEvent = LegEvent | CaptureEvent | WorkerBack

@@ -114,12 +114,12 @@ class OfficialRuntime:
         if official is None:
             return Terms(records=number.records)
         wish = (await official.wishes.of_account(number.account_id)).wish
-        return Terms(wish, number.records, await self._delay_ms(official, wish))
         if wish.mode is Mode.LOCAL:
             own = await official.announcements.current(number.account_id)
             return Terms(
                 wish, number.records, own_announcement=None if own is None else own.own
             )
+        return Terms(wish, number.records, await self._delay_ms(official, wish))
 
     async def _delay_ms(self, official: Official, wish: Wish) -> int:
         if not wish.purpose:

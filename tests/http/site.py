@@ -15,6 +15,7 @@ from aiohttp import ClientResponse, ClientSession, CookieJar
 from gateway.adapters import sql_migrate
 from gateway.adapters.secrets_key_ring import KeyRing, new_key
 from gateway.adapters.sql_accounts import SqlAccounts
+from gateway.adapters.sql_announcements import SqlAnnouncements
 from gateway.adapters.sql_audit import SqlAudit
 from gateway.adapters.sql_directory import SqlDirectory
 from gateway.adapters.sql_engine import Database
@@ -39,6 +40,7 @@ from gateway.http.serving import serving
 from gateway.http.webhook_signature import WebhookSecrets
 from gateway.ports.accounts import Account, Number, Person, Role
 from tests.http.fakes import LocalBus, LocalPresence, ShiftedClock, TinyDesk
+from tests.http.tiny_maker import TinyMaker
 
 APP_SECRET = "the-app-secret"
 OLD_SECRET = "the-old-secret"
@@ -189,6 +191,8 @@ async def site_from(
         "minutes_now": minutes_now,
         "quota_books": books,
         "wishes": SqlWishes(database),
+        "announcements": SqlAnnouncements(database),
+        "announcement_maker": TinyMaker(),
         "split_delivery": split_delivery,
         "wake_inbox": lambda: woken.append(None),
         "webhook_secrets": WebhookSecrets(

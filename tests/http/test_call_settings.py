@@ -88,12 +88,20 @@ async def test_what_meta_would_refuse_is_refused_in_plain_words(
     assert (await got(browser))["version"] == 0
 
 
-async def test_local_recording_needs_no_words(browser: Browser) -> None:
+async def test_local_recording_needs_an_announcement_and_no_words(browser: Browser) -> None:
     await browser.sign_in(Role.ADMIN)
-    shown = await put(
-        browser, CHANGE | {"mode": "local", "purpose": "", "transcription": False}
-    )
+    local = CHANGE | {"mode": "local", "purpose": "", "transcription": False}
+    refused = await put(browser, local, 422)
+    assert "upload the announcement first" in refused["detail"]
+    shown = await put(browser, local | {"records": "none"})
+    assert shown["version"] == 1
+    async with await browser.ask(
+        "PUT", "/settings/calls/announcement", data=b"4000"
+    ) as response:
+        assert response.status == 200
+    shown = await put(browser, local | {"version": 1})
     assert shown["spoken"] is None
+    assert shown["announcement"]["duration_ms"] == 4_000
 
 
 @pytest.mark.parametrize("role", [Role.AGENT, Role.SUPERVISOR])

@@ -41,14 +41,14 @@ def checked_wish(wish: Wish, *, has_announcement: bool) -> Wish:
 
     `has_announcement` says whether the account has one of its own.
     """
-    if wish.mode is Mode.LOCAL and wish.records is not Records.NONE and not has_announcement:
-        raise BadInput(
-            "upload the announcement first: both sides hear it before the gateway records"
-        )
     if wish.transcribes_alone and not wish.transcribes:
         raise BadInput("transcription alone needs transcription to be switched on")
     if wish.transcribes and wish.mode is Mode.LOCAL:
         raise BadInput("only WhatsApp transcribes: choose the mode official, or no transcript")
+    if wish.mode is Mode.LOCAL and wish.records is not Records.NONE and not has_announcement:
+        raise BadInput(
+            "upload the announcement first: both sides hear it before the gateway records"
+        )
     asks_meta = wish.mode is Mode.OFFICIAL and wish.records is not Records.NONE
     if not asks_meta and not wish.transcribes and not wish.purpose:
         return wish

@@ -10,8 +10,7 @@ import numpy as np
 import pytest
 
 from gateway.adapters.announcement_files import AnnouncementFiles
-from gateway.core.errors import BadInput
-from gateway.ports.announcements import MakerDown
+from gateway.ports.announcements import BadSound, MakerDown
 
 
 def sound(seconds: float, level: float = 8_000) -> bytes:
@@ -61,13 +60,13 @@ async def test_an_upload_becomes_an_announcement_and_leaves_nothing_behind(
 async def test_what_cannot_be_one_is_refused_in_plain_words(
     folder: Path, upload: bytes, says: str
 ) -> None:
-    with pytest.raises(BadInput, match=says):
+    with pytest.raises(BadSound, match=says):
         await AnnouncementFiles(longest_s=5.0).make(upload)
     assert is_empty(folder)
 
 
 async def test_a_process_that_takes_too_long_is_ended(folder: Path) -> None:
-    with pytest.raises(BadInput, match="no sound file"):
+    with pytest.raises(BadSound, match="no sound file"):
         await AnnouncementFiles(longest_s=5.0, process_max_s=0.001).make(sound(2.0))
     assert is_empty(folder)
 

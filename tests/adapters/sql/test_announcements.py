@@ -83,8 +83,9 @@ async def test_another_account_hears_nothing_of_it(database: Database, wall: Wal
     assert await store.current(ours) is not None
     with pytest.raises(NotFound):
         await store.sound(ours, made("b").own.announcement_id)
-    with pytest.raises(NotFound):
-        await store.remove(theirs, actor=RINA, now=wall())
+    await store.remove(theirs, actor=RINA, now=wall())
+    deeds = await SqlAudit(database).recent(theirs, limit=9)
+    assert len([each for each in deeds if each.action == "announcement.deleted"]) == 1
 
 
 @pytest.mark.parametrize(

@@ -32,6 +32,7 @@ from gateway.http.serving import serving
 from gateway.ports.calls import TraceLine
 from gateway.runtime.call_runtime import CallRuntime
 from gateway.runtime.call_trace import TraceBook
+from gateway.runtime.daily_roots import DailyRoots
 from gateway.runtime.tasks import Tasks
 from gateway.runtime.upkeep import Upkeep
 from gateway.runtime.world import (
@@ -148,6 +149,7 @@ def _keep_up(
         {
             "webhooks, tombstones, traces, keys, the audit": stores.purge.run,
             "tokens": stores.tokens.purge,
+            "daily roots": DailyRoots(stores.evidence),
             "sessions": stores.sessions.purge,
             "replaced announcements": stores.announcements.purge,
             "log-in tries": stores.login_limit.purge,

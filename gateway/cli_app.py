@@ -9,6 +9,7 @@ from gateway import (
     cli_db,
     cli_demo,
     cli_doctor,
+    cli_evidence,
     cli_health,
     cli_media,
     cli_quota,
@@ -37,6 +38,7 @@ app.add_typer(cli_users.app, name="user")
 app.add_typer(cli_tokens.app, name="token")
 app.add_typer(cli_calls.app, name="call")
 app.add_typer(cli_quota.quota)
+app.add_typer(cli_evidence.app, name="evidence")
 app.add_typer(cli_webhooks.app, name="webhook")
 app.add_typer(cli_db.app, name="db")
 app.add_typer(cli_config.app, name="config")

@@ -37,10 +37,11 @@ def new() -> None:
 
 @keys.command("reseal")
 def reseal() -> None:
-    """Seal all access tokens with the first key; then the older keys may go."""
+    """Seal access tokens and signing keys with the first key; then the older may go."""
 
     async def work(stores: Foundation) -> None:
         count = await stores.accounts.reseal_tokens()
+        await stores.evidence.reseal_keys()
         say(
             f"{count} token{'' if count == 1 else 's'} sealed with key {stores.keys.current_id}"
         )

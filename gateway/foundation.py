@@ -17,6 +17,7 @@ from gateway.adapters.sql_case_books import SqlCaseBooks
 from gateway.adapters.sql_cases import SqlCases
 from gateway.adapters.sql_directory import SqlDirectory
 from gateway.adapters.sql_engine import Database, DatabaseBounds
+from gateway.adapters.sql_evidence_book import SqlEvidenceBook
 from gateway.adapters.sql_inbox import SqlInbox, SqlTombstones
 from gateway.adapters.sql_inbox_archive import SqlInboxArchive
 from gateway.adapters.sql_jobs import SqlJobs
@@ -55,6 +56,7 @@ class Foundation:
     cases: SqlCases
     contracts: SqlContracts
     directory: SqlDirectory
+    evidence: SqlEvidenceBook
     inbox: SqlInbox
     inbox_archive: SqlInboxArchive
     jobs: SqlJobs
@@ -203,6 +205,7 @@ def _stores(
         calls=SqlCalls(database, clock.wall),
         contracts=SqlContracts(database, plans, random_id),
         directory=SqlDirectory(database, keys),
+        evidence=SqlEvidenceBook(database, keys),
         inbox=SqlInbox(database, clock.wall, waiting_max=settings.inbox_waiting_max),
         inbox_archive=SqlInboxArchive(database, clock.wall),
         login_limit=SqlLoginLimit(

@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,14 +10,40 @@ from sqlalchemy import Row, Select, insert, or_, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 from typing_extensions import override
 
+from gateway.adapters import sql_evidence
 from gateway.adapters.sql_access_schema import api_tokens
 from gateway.adapters.sql_engine import Database
 from gateway.adapters.sql_schema import audit, users
 from gateway.core.errors import BadInput
-from gateway.core.ids import AccountId
-from gateway.ports.audit import AuditEntry, AuditFilter, AuditLog, AuditPage, ListedDeed
+from gateway.core.ids import AccountId, CallId
+from gateway.core.recording.evidence import Happening
+from gateway.ports import Json
+from gateway.ports.audit import (
+    AuditEntry,
+    AuditFilter,
+    AuditLog,
+    AuditPage,
+    Deed,
+    ListedDeed,
+)
 
 PAGE_ROWS_MAX = 200
+CALL_ID_CHARS = 26
+CUSTODY = frozenset(
+    {
+        Deed.RECORDING_PLAYED,
+        Deed.RECORDING_DOWNLOADED,
+        Deed.RECORDING_DELETED,
+        Deed.RECORDING_ROTATED,
+        Deed.RECORDING_PURGED,
+        Deed.RECORDING_HELD,
+        Deed.RECORDING_RELEASED,
+        Deed.TRANSCRIPT_READ,
+        Deed.EVIDENCE_DOWNLOADED,
+    }
+)
+"""Deeds that are part of a recording's chain of evidence; their subject is the call."""
+_WORD = re.compile(r"[a-z0-9_.:/-]{1,128}")
 _POSITION_MAX = 2**63 - 1
 _FOREIGN = "this cursor was not made here; begin without one"
 
@@ -34,6 +61,20 @@ async def append(connection: AsyncConnection, entry: AuditEntry) -> None:
             fields=entry.fields,
         )
     )
+    if entry.action in CUSTODY and entry.account_id and len(entry.subject) == CALL_ID_CHARS:
+        call_id = CallId(entry.subject)
+        found = [Happening(entry.action, entry.at, _shown(entry))]
+        await sql_evidence.append(connection, entry.account_id, call_id, found)
+
+
+def _shown(entry: AuditEntry) -> dict[str, Json]:
+    """Return what a chain may hold for good: who it was, and words of our own."""
+    facts: dict[str, Json] = {"actor": entry.actor, "token": entry.token_id}
+    for name, value in entry.fields.items():
+        is_word = isinstance(value, str) and _WORD.fullmatch(value) is not None
+        if is_word or value is None or isinstance(value, bool | int):
+            facts[name] = value
+    return facts
 
 
 class SqlAudit(AuditLog):

@@ -19,12 +19,14 @@ from sqlalchemy import (
 from sqlalchemy.ext.asyncio import AsyncConnection
 from typing_extensions import override
 
+from gateway.adapters import sql_evidence
 from gateway.adapters.sql_engine import Database, rows_changed
 from gateway.adapters.sql_inbox import mark_done
 from gateway.adapters.sql_pages import cursor_of, position_of
 from gateway.adapters.sql_schema import call_commands, call_trace, calls, idempotency_keys
 from gateway.core.errors import NotOwner, VersionConflict
 from gateway.core.ids import AccountId, CallId, CommandId, InboxId, NodeId, PhoneNumberId, Wacid
+from gateway.core.recording.evidence import Happening
 from gateway.core.whatsapp import Direction, Peer
 from gateway.ports.calls import (
     CallFilter,
@@ -57,6 +59,7 @@ class SqlCalls(CallStore):
         *,
         commands: Sequence[PendingCommand] = (),
         trace: Sequence[TraceLine] = (),
+        evidence: Sequence[Happening] = (),
         inbox_id: InboxId | None = None,
     ) -> None:
         fresh = self._database.insert_new(calls).values(**_columns(row))
@@ -65,6 +68,7 @@ class SqlCalls(CallStore):
             if rows_changed(result) == 0:
                 raise VersionConflict("the call is already there")
             await self._add_all(connection, commands, trace, inbox_id)
+            await sql_evidence.append(connection, row.account_id, row.call_id, evidence)
 
     @override
     async def save(
@@ -73,6 +77,7 @@ class SqlCalls(CallStore):
         *,
         commands: Sequence[PendingCommand] = (),
         trace: Sequence[TraceLine] = (),
+        evidence: Sequence[Happening] = (),
         inbox_id: InboxId | None = None,
         finished: Sequence[CommandId] = (),
     ) -> None:
@@ -97,6 +102,7 @@ class SqlCalls(CallStore):
                 await connection.execute(
                     delete(call_commands).where(call_commands.c.command_id.in_(finished))
                 )
+            await sql_evidence.append(connection, row.account_id, row.call_id, evidence)
 
     @override
     async def load(self, call_id: CallId) -> CallRow | None:
@@ -178,6 +184,8 @@ class SqlCalls(CallStore):
         if lines:
             async with self._database.writing() as connection:
                 await self._add_all(connection, (), lines, None)
+                for call_id, found in _evidence_in(lines):
+                    await sql_evidence.append_to_known(connection, call_id, found)
 
     @override
     async def trace(self, call_id: CallId) -> Sequence[TraceLine]:
@@ -258,6 +266,16 @@ class SqlCalls(CallStore):
         async with self._database.reading() as connection:
             rows = (await connection.execute(query)).all()
         return [_call(row) for row in rows]
+
+
+def _evidence_in(lines: Sequence[TraceLine]) -> list[tuple[CallId, list[Happening]]]:
+    """Return what of these lines is evidence, by call; always in this order, see `append`."""
+    found: dict[CallId, list[Happening]] = {}
+    for line in lines:
+        if line.is_evidence:
+            kind = line.step.replace("_", ".", 1)
+            found.setdefault(line.call_id, []).append(Happening(kind, line.at, line.fields))
+    return sorted(found.items())
 
 
 async def _why_not_saved(connection: AsyncConnection, row: CallRow) -> Exception:

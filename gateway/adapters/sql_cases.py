@@ -9,9 +9,11 @@ from sqlalchemy import Row, delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 from typing_extensions import override
 
+from gateway.adapters import sql_evidence
 from gateway.adapters.sql_case_rows import (
     case_of,
     conclusion_columns,
+    conclusion_of,
     facts_columns,
     facts_of,
     files_columns,
@@ -28,7 +30,9 @@ from gateway.adapters.sql_stored_files import FileOwner, MadeFile, doom_files, k
 from gateway.core.ids import AccountId, CallId, NodeId
 from gateway.core.quota.charge import Charge, Recorded, Stamp
 from gateway.core.recording.announcement import SAMPLES_MAX, Announcement, slowest_ms
-from gateway.core.recording.facts import Declined, Fact, Facts, learn
+from gateway.core.recording.evidence import EvidenceKind, Happening
+from gateway.core.recording.evidence_of_files import of_conclusion, of_fact
+from gateway.core.recording.facts import Declined, Fact, Facts, Mode, learn
 from gateway.core.recording.files import FileRole
 from gateway.core.recording.lifecycle import Life
 from gateway.core.recording.reconcile import (
@@ -67,8 +71,15 @@ class SqlCases(Cases):
             **conclusion_columns(None),
             **files_columns(CaseFiles()),
         )
+        awaited = Happening(
+            EvidenceKind.OFFICIAL_AWAITED, opening.ended_at, {"mode": opening.mode.value}
+        )
         async with self._database.writing() as connection:
-            await connection.execute(fresh.on_conflict_do_nothing())
+            opened = await connection.execute(fresh.on_conflict_do_nothing())
+            if rows_changed(opened) and opening.mode is Mode.OFFICIAL:
+                await sql_evidence.append(
+                    connection, opening.account_id, opening.call_id, [awaited]
+                )
 
     @override
     async def load(self, call_id: CallId) -> Case | None:
@@ -90,6 +101,10 @@ class SqlCases(Cases):
                 .where(recording_cases.c.call_id == call_id)
                 .values(version=row.version + 1, look_at=now, **facts_columns(facts))
             )
+            if facts != facts_of(row):
+                await sql_evidence.append(
+                    connection, row.account_id, call_id, of_fact(fact, now)
+                )
             return True
 
     @override
@@ -118,6 +133,7 @@ class SqlCases(Cases):
                 locked = await lock_account(
                     connection, self._database, opening.account_id, now=stamp.at
                 )
+                before = await _find(connection, opening.call_id)
                 if not await _write(connection, case, look_at):
                     return False
                 if conclusion is not None:
@@ -126,6 +142,8 @@ class SqlCases(Cases):
                     await self._note_files(connection, case, conclusion, stamp.at)
                 if measured_ms is not None and opening.announcement is not None:
                     await self._measure(connection, opening, measured_ms, stamp.at)
+                assert before is not None, "it was written"
+                await _chain(connection, before, case, stamp.at)
         except _TooFew:
             return False
         return True
@@ -192,6 +210,14 @@ class SqlCases(Cases):
         query = select(func.count()).where(recording_cases.c.is_open)
         async with self._database.reading() as connection:
             return await connection.scalar(query) or 0
+
+
+async def _chain(connection: AsyncConnection, before: Row[Any], case: Case, now: float) -> None:
+    found = of_conclusion(
+        facts_of(before), conclusion_of(before), case.facts, case.conclusion, now
+    )
+    opening = case.opening
+    await sql_evidence.append(connection, opening.account_id, opening.call_id, found)
 
 
 class _TooFew(Exception):

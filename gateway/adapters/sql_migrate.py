@@ -15,6 +15,7 @@ from sqlalchemy import Connection, text
 from gateway.adapters import (
     sql_access_schema,  # noqa: F401 (its table joins the metadata)
     sql_announcement_schema,  # noqa: F401 (so does this)
+    sql_evidence_schema,  # noqa: F401 (so do these)
     sql_job_schema,  # noqa: F401 (its tables join the metadata)
     sql_official_schema,  # noqa: F401 (so do these)
     sql_quota_schema,  # noqa: F401 (so do these)

@@ -7,6 +7,7 @@ from sqlalchemy import Row, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 from typing_extensions import override
 
+from gateway.adapters import sql_evidence
 from gateway.adapters.sql_engine import Database
 from gateway.adapters.sql_quota_charges import settle_in
 from gateway.adapters.sql_quota_rows import lock_account
@@ -16,6 +17,8 @@ from gateway.adapters.sql_stored_files import FileOwner, MadeFile, doom_files, k
 from gateway.core.ids import CallId, NodeId
 from gateway.core.quota.charge import Recorded, Stamp
 from gateway.core.quota.lease import WorkerId
+from gateway.core.recording.evidence import Happening
+from gateway.core.recording.evidence_of_files import made
 from gateway.core.recording.files import FileRole
 from gateway.core.recording.lifecycle import Life
 from gateway.ports.quota import ChargedCall
@@ -46,7 +49,15 @@ class SqlRecordings(RecordingStore):
             elif state != Life.AVAILABLE:
                 # Made anew after a crash, and deleted in between.
                 await doom_files(connection, recording.call_id, due_at=stamp.at)
-            return await settle_in(connection, locked, recording.call_id, recorded, stamp)
+            charged = await settle_in(connection, locked, recording.call_id, recorded, stamp)
+            if state is None:
+                await sql_evidence.append(
+                    connection,
+                    recording.account_id,
+                    recording.call_id,
+                    [_made(recording.assembled, stamp.at)],
+                )
+            return charged
 
     async def _insert(self, connection: AsyncConnection, recording: Recording) -> None:
         call_id, account_id = recording.call_id, recording.account_id
@@ -104,6 +115,17 @@ class SqlRecordings(RecordingStore):
                 .where(capture_workers.c.worker_id == worker_id)
                 .values(recovered_at=now)
             )
+
+
+def _made(file: Assembled, now: float) -> Happening:
+    return made(
+        sha256=file.sha256,
+        size=file.bytes,
+        duration_ms=file.duration_ms,
+        began_at=file.began_at,
+        segments=file.segments,
+        now=now,
+    )
 
 
 def _values(recording: Recording) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from gateway.core.ids import (
     UserId,
     Wacid,
 )
+from gateway.core.recording.evidence import Happening
 from gateway.core.whatsapp import Direction, Peer
 from gateway.ports import Json
 
@@ -65,6 +66,8 @@ class TraceLine:
     """webhook | graph | machine | media | recording | agent"""
     step: str
     fields: dict[str, Json] = field(default_factory=dict)
+    is_evidence: bool = False
+    """It belongs into the call's chain of evidence too. Not stored with the line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,9 +100,10 @@ class CallStore(Protocol):
         *,
         commands: Sequence[PendingCommand] = (),
         trace: Sequence[TraceLine] = (),
+        evidence: Sequence[Happening] = (),
         inbox_id: InboxId | None = None,
     ) -> None:
-        """Insert the call, its commands and trace and mark the inbox row done, as one.
+        """Insert the call with all that goes with it and mark the inbox row done, as one.
 
         Raises `VersionConflict` if the call id or (number, wacid) is already there.
         """
@@ -110,6 +114,7 @@ class CallStore(Protocol):
         *,
         commands: Sequence[PendingCommand] = (),
         trace: Sequence[TraceLine] = (),
+        evidence: Sequence[Happening] = (),
         inbox_id: InboxId | None = None,
         finished: Sequence[CommandId] = (),
     ) -> None:

@@ -23,6 +23,7 @@ from gateway.core.call.machine import step
 from gateway.core.call.resume import Resumption, resumption
 from gateway.core.errors import NotOwner, Refused, VersionConflict
 from gateway.core.ids import CallId, CommandId, InboxId
+from gateway.core.recording.evidence_of_call import happenings
 from gateway.ports.calls import PendingCommand
 from gateway.runtime.alarms import Alarms
 from gateway.runtime.call_rows import StoredCall, row_of
@@ -221,6 +222,7 @@ class CallActor:
             [pending(command_id, self.call_id, c) for command_id, c in ordered],
             [line_of(told, now)],
             letter.inbox_id,
+            happenings(told.before, told.after, told.commands, now),
         )
         is_durable = await self._commits.put(committed)
         self._stored = stored

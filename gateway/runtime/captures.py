@@ -257,10 +257,19 @@ class Captures:
     def _trace_of(self, event: CaptureEvent) -> None:
         match event:
             case CaptureWent(call_id, at, segment):
-                line = TraceLine(call_id, at, "media", "capture_went", {"segment": segment})
+                line = TraceLine(
+                    call_id,
+                    at,
+                    "media",
+                    "capture_went",
+                    {"segment": segment},
+                    is_evidence=True,
+                )
             case CaptureStopped(call_id, at, reason, recorded_ms):
                 fields: dict[str, Json] = {"reason": reason, "recorded_ms": recorded_ms}
-                line = TraceLine(call_id, at, "media", "capture_stopped", fields)
+                line = TraceLine(
+                    call_id, at, "media", "capture_stopped", fields, is_evidence=True
+                )
             case _:
                 return
         self._trace.note(line)

@@ -15,6 +15,7 @@ import structlog
 
 from gateway.core.errors import StoreDown, VersionConflict
 from gateway.core.ids import CommandId, InboxId
+from gateway.core.recording.evidence import Happening
 from gateway.ports.calls import CallRow, CallStore, PendingCommand, TraceLine
 from gateway.ports.clock import Clock
 from gateway.runtime.world import RuntimeLimits
@@ -34,6 +35,7 @@ class Step:
     commands: Sequence[PendingCommand]
     trace: Sequence[TraceLine]
     inbox_id: InboxId | None
+    evidence: Sequence[Happening] = ()
     finished: Sequence[CommandId] = ()
     """Commands known to be done by now."""
 
@@ -129,6 +131,7 @@ class Commits:
                 step.row,
                 commands=step.commands,
                 trace=step.trace,
+                evidence=step.evidence,
                 inbox_id=step.inbox_id,
                 finished=step.finished,
             )

@@ -22,6 +22,7 @@ from gateway.core.ids import (
     UserId,
     Wacid,
 )
+from gateway.core.recording.evidence_of_call import happenings
 from gateway.core.whatsapp import Direction, Terminated
 from gateway.ports.calls import CallRow, PendingCommand
 from gateway.ports.live import LiveEvent
@@ -176,10 +177,12 @@ class LiveCalls:
         """
         ordered = [(CommandId(self._world.new_id()), command) for command in commands]
         stored = StoredCall(call, version=1)
+        now = self._world.clock.wall()
         await self._world.calls.create(
             row_of(stored, self._life),
             commands=[pending(i, call.call_id, command) for i, command in ordered],
-            trace=[start_line(call, commands, self._world.clock.wall())],
+            trace=[start_line(call, commands, now)],
+            evidence=happenings(None, call, commands, now),
             inbox_id=inbox_id,
         )
         actor = self._add(stored)

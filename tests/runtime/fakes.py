@@ -17,6 +17,7 @@ from gateway.core.ids import (
     UserId,
     Wacid,
 )
+from gateway.core.recording.evidence import Happening
 from gateway.core.whatsapp import Peer, WhatsAppEvent
 from gateway.ports.accounts import Account, Number, Person, Role
 from gateway.ports.calls import CallFilter, CallRow, Page, PendingCommand, TraceLine
@@ -50,6 +51,7 @@ class FakeStore:
         self.rows: dict[CallId, CallRow] = {}
         self.commands: dict[CommandId, PendingCommand] = {}
         self.lines: list[TraceLine] = []
+        self.evidence: list[tuple[CallId, Happening]] = []
         self.keys: dict[tuple[AccountId, str], CallId] = {}
         self.buried: set[tuple[PhoneNumberId, Wacid]] = set()
         self.inbox: dict[InboxId, InboxRow] = {}
@@ -85,6 +87,7 @@ class FakeStore:
         *,
         commands: Sequence[PendingCommand] = (),
         trace: Sequence[TraceLine] = (),
+        evidence: Sequence[Happening] = (),
         inbox_id: InboxId | None = None,
     ) -> None:
         await self._reach()
@@ -92,6 +95,7 @@ class FakeStore:
         if row.call_id in self.rows or same:
             raise VersionConflict("already there")
         self._write(row, commands, trace, inbox_id)
+        self.evidence += [(row.call_id, each) for each in evidence]
 
     async def save(
         self,
@@ -99,6 +103,7 @@ class FakeStore:
         *,
         commands: Sequence[PendingCommand] = (),
         trace: Sequence[TraceLine] = (),
+        evidence: Sequence[Happening] = (),
         inbox_id: InboxId | None = None,
         finished: Sequence[CommandId] = (),
     ) -> None:
@@ -111,6 +116,7 @@ class FakeStore:
         if stored.version != row.version - 1:
             raise VersionConflict("changed in between")
         self._write(row, commands, trace, inbox_id)
+        self.evidence += [(row.call_id, each) for each in evidence]
         for command_id in finished:
             self.commands.pop(command_id, None)
         if self.loses_next_answer:

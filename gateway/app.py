@@ -19,7 +19,7 @@ from gateway.app_later import RuntimeLater
 from gateway.app_link import open_shared
 from gateway.app_media import open_media
 from gateway.app_metrics import GatewayMetrics, Parts
-from gateway.app_official import open_official, patience_of
+from gateway.app_official import after_calls, open_official, patience_of
 from gateway.app_whatsapp import open_whatsapp, webhook_secrets
 from gateway.core.call.call import CallTiming
 from gateway.core.errors import BadInput, MediaAway
@@ -222,6 +222,7 @@ def _deps(settings: Settings, opened: _Opened, metrics: HttpMetrics) -> PublicDe
         bus=world.bus,
         inbox=stores.inbox,
         minutes_now=opened.runtime.quota.picture,
+        after_calls=after_calls(settings, stores, opened.runtime.desk, world.clock),
         quota_books=stores.quota_books,
         wishes=stores.wishes,
         announcements=stores.announcements,

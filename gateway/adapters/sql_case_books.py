@@ -1,13 +1,13 @@
 """Recorded calls' cases, read, in SQL (port `CaseBooks`)."""
 
-import base64
-import binascii
-import math
+import re
+import struct
 from collections.abc import Collection, Mapping, Sequence
 from datetime import date, timedelta
 from typing import Any
 
 from sqlalchemy import (
+    Column,
     ColumnElement,
     Row,
     Select,
@@ -33,19 +33,20 @@ from gateway.core.quota.contract import start_of_day
 from gateway.core.recording.outcome import RecordingOutcome, outcome_of
 from gateway.core.recording.outlook import Patience
 from gateway.core.recording.reconcile import Verdict
+from gateway.core.recording.report import ReconciledDay
 from gateway.core.whatsapp import Direction, Peer
 from gateway.ports.case_books import (
+    CURSOR_PATTERN,
     CaseBooks,
     CasesInTrouble,
     OpenCase,
     OpenCases,
-    ReconciledDay,
 )
 
 PAGE_ROWS_MAX = 200
 DAYS_MAX = 366
 _ASKED_AT_ONCE = 500
-_FOREIGN = "this cursor was not made here; begin without one"
+_MOMENT, _MOMENT_CHARS = ">d", 16
 
 _case = recording_cases.c
 # Literals, not parameters: only then do both databases use the partial index.
@@ -61,18 +62,28 @@ class SqlCaseBooks(CaseBooks):
 
     @override
     async def outcomes(self, call_ids: Collection[CallId]) -> Mapping[CallId, RecordingOutcome]:
-        found: dict[CallId, RecordingOutcome] = {}
+        query = select(_case.call_id, _case.facts, _case.conclusion)
+        return {
+            CallId(row.call_id): outcome_of(facts_of(row), conclusion_of(row))
+            for row in await self._of_calls(query, _case.call_id, call_ids)
+        }
+
+    @override
+    async def transcribed(self, call_ids: Collection[CallId]) -> frozenset[CallId]:
+        column = transcripts.c.call_id
+        rows = await self._of_calls(select(column), column, call_ids)
+        return frozenset(CallId(row.call_id) for row in rows)
+
+    async def _of_calls(
+        self, query: Select[Any], column: Column[str], call_ids: Collection[CallId]
+    ) -> Sequence[Row[Any]]:
         asked = list(call_ids)
+        rows: list[Row[Any]] = []
         async with self._database.reading() as connection:
             for first in range(0, len(asked), _ASKED_AT_ONCE):
-                query = _with_transcript().where(
-                    _case.call_id.in_(asked[first : first + _ASKED_AT_ONCE])
-                )
-                for row in await connection.execute(query):
-                    found[CallId(row.call_id)] = outcome_of(
-                        facts_of(row), conclusion_of(row), has_transcript=row.has_transcript
-                    )
-        return found
+                part = asked[first : first + _ASKED_AT_ONCE]
+                rows += (await connection.execute(query.where(column.in_(part)))).all()
+        return rows
 
     @override
     async def open_cases(
@@ -152,13 +163,6 @@ _CALL = (
     calls.c.peer_name,
     calls.c.peer_username,
 )
-
-
-def _with_transcript() -> Select[Any]:
-    has_transcript = transcripts.c.call_id.is_not(None).label("has_transcript")
-    return select(_case.call_id, _case.facts, _case.conclusion, has_transcript).select_from(
-        recording_cases.outerjoin(transcripts, transcripts.c.call_id == _case.call_id)
-    )
 
 
 def _is_shown(now: float, patience: Patience) -> ColumnElement[bool]:
@@ -241,17 +245,11 @@ def _open_case(row: Row[Any]) -> OpenCase:
 
 
 def _cursor(row: Row[Any]) -> str:
-    place = f"{row.ended_at.hex()} {row.call_id}"
-    return base64.urlsafe_b64encode(place.encode()).decode().rstrip("=")
+    return struct.pack(_MOMENT, row.ended_at).hex() + str(row.call_id)
 
 
 def _position(cursor: str) -> tuple[float, str]:
-    try:
-        place = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode("ascii")
-        ended_at, call_id = place.split(" ")
-        position = float.fromhex(ended_at), call_id
-    except (ValueError, OverflowError, binascii.Error):
-        raise BadInput(_FOREIGN) from None
-    if not (math.isfinite(position[0]) and call_id.isalnum()):
-        raise BadInput(_FOREIGN)
-    return position
+    if not re.fullmatch(CURSOR_PATTERN, cursor):
+        raise BadInput("this cursor was not made here; begin without one")
+    [ended_at] = struct.unpack(_MOMENT, bytes.fromhex(cursor[:_MOMENT_CHARS]))
+    return ended_at, cursor[_MOMENT_CHARS:]

@@ -8,6 +8,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
 from gateway.http import (
     access_routes,
+    after_call_routes,
     announcement_routes,
     audit_routes,
     call_routes,
@@ -38,6 +39,7 @@ HEAD_TOO = frozenset({"health.live", "health.ready", "openapi.read", "web.read"}
 TABLES = (
     session_routes.routes,
     call_routes.routes,
+    after_call_routes.routes,
     quota_routes.routes,
     settings_routes.routes,
     announcement_routes.routes,

@@ -26,6 +26,7 @@ from gateway.ports.sessions import LoginLimit, Passwords, SessionStore
 from gateway.ports.tokens import TokenStore
 from gateway.ports.webhooks import Inbox, InboxItem
 from gateway.ports.wishes import Wishes
+from gateway.runtime.after_calls import AfterCalls
 from gateway.runtime.call_desk import Joined, LegChoice, OpenedLeg
 from gateway.runtime.call_view import CallView
 from gateway.runtime.notices import Notice
@@ -160,6 +161,7 @@ class PublicDeps:
     bus: LiveBus
     inbox: Inbox
     minutes_now: MinutesNow
+    after_calls: AfterCalls
     quota_books: QuotaBooks
     wishes: Wishes
     announcements: Announcements

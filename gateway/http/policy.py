@@ -47,6 +47,7 @@ POLICY: Mapping[str, frozenset[Who]] = {
     "calls.list": STAFF,
     "calls.read": STAFF,
     "calls.trace": STAFF,
+    "calls.transcript": STAFF,
     "calls.answer": STAFF,
     "calls.decline": STAFF,
     "calls.decline_for_everyone": LEADS,
@@ -54,6 +55,9 @@ POLICY: Mapping[str, frozenset[Who]] = {
     "calls.mute": STAFF,
     "calls.hold": STAFF,
     "calls.reattach": STAFF,
+    "recordings.open": LEADS,
+    "recordings.reconciliation": LEADS,
+    "recordings.reconciliation_csv": LEADS,
     "quota.read": LEADS,
     "quota.usage": LEADS,
     "quota.ledger": LEADS,
@@ -78,8 +82,10 @@ FINER = frozenset({"calls.decline_for_everyone"})
 OPENS: Mapping[Scope, frozenset[str]] = {
     Scope.CALLS_READ: frozenset({"calls.list", "calls.read"}),
     Scope.CALLS_DIAL: frozenset({"calls.dial", "calls.hangup"}),
-    Scope.RECORDINGS_READ: frozenset(),
-    Scope.RECORDINGS_DOWNLOAD: frozenset(),
+    Scope.RECORDINGS_READ: frozenset(
+        {"recordings.open", "recordings.reconciliation", "calls.transcript"}
+    ),
+    Scope.RECORDINGS_DOWNLOAD: frozenset({"recordings.reconciliation_csv"}),
     Scope.RECORDINGS_DELETE: frozenset(),
     Scope.QUOTA_READ: frozenset({"quota.read", "quota.usage", "quota.ledger"}),
     Scope.SETTINGS_READ: frozenset({"settings.calls_read"}),

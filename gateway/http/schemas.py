@@ -17,6 +17,19 @@ Moment = Annotated[str, StringConstraints(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\
 AvailabilityName = Literal["available", "away"]
 PresenceName = Literal["offline", "available", "away", "ringing", "busy"]
 DirectionName = Literal["inbound", "outbound"]
+VerdictName = Literal[
+    "matched",
+    "trimmed_to_quota",
+    "official_shorter",
+    "official_longer",
+    "local_only",
+    "official_only",
+    "corrupt",
+    "declined",
+    "local",
+    "lost",
+    "deleted",
+]
 RoleName = Literal["agent", "supervisor", "admin"]
 
 
@@ -242,12 +255,35 @@ class QualityView(Shape):
     whatsapp: LegQualityView | None
 
 
+class RecordingOutcomeView(Shape):
+    """What became of both recordings of a call, WhatsApp's and the gateway's own."""
+
+    verdict: VerdictName | None
+    """Null: they have not been compared yet."""
+    final: bool
+    """The books are closed; before, a file that comes late may change the verdict."""
+    record: Literal["official", "local"] | None
+    """Which of the two is the record."""
+    stored_ms: int | None
+    """What is kept, and charged."""
+    official_ms: int | None
+    """The whole official file, also what was cut off and destroyed; null: it did not come."""
+    local_ms: int | None
+    offset_ms: int | None
+    """When the official one begins, in the time of the gateway's own."""
+    digest: Literal["verified", "wrong", "expired", "awaited", "not_announced", "not_expected"]
+    """Whether the official file is the one that WhatsApp announced."""
+    cut_by_quota: bool
+
+
 class RecordingView(Shape):
     """The recording of a call whose account wants one."""
 
     state: Literal[
+        "off",
         "holding",
         "ready",
+        "announcing",
         "refused",
         "capturing",
         "recording",
@@ -257,16 +293,22 @@ class RecordingView(Shape):
         "failed",
         "kept",
         "empty",
+        "lost",
+        "deleted",
     ]
     """`holding` and `ready` before the two talk, `refused` or `failed` if it is not recorded;
-    `capturing` while it begins, then `recording`, `paused` or `stopped`; `ended` while its
-    file is made, then `kept`, or `empty` if nothing was recorded."""
+    `announcing` while both hear that they are recorded, `capturing` while that begins, then
+    `recording`, `paused` or `stopped`; `ended` while its file is made, then `kept`, or
+    `empty` if nothing was recorded, `lost` or `deleted`."""
     reason: str | None
     """Why it is refused, failed or stopped, for example `no_minutes` or `quota`."""
     written_ms: int | None
     ends_at: Moment | None
     """When the minutes will be used up, told once that is near."""
     duration_ms: int | None
+    """Of what is kept."""
+    outcome: RecordingOutcomeView | None = None
+    """Once the call is over; null: its recording is not looked after, or was not yet."""
 
 
 class CallView(Shape):
@@ -303,6 +345,8 @@ class CallView(Shape):
     quality: QualityView | None
     recording: RecordingView | None
     """Null: the account does not record such calls."""
+    transcript: bool = False
+    """What was said can be read."""
 
 
 class CallTaken(Shape):

@@ -8,9 +8,12 @@ from typing import Protocol
 from gateway.core.ids import AccountId, CallId, UserId, Wacid
 from gateway.core.recording.outcome import RecordingOutcome
 from gateway.core.recording.outlook import Patience
-from gateway.core.recording.reconcile import Verdict
+from gateway.core.recording.report import ReconciledDay
 from gateway.core.whatsapp import Direction, Peer
 from gateway.ports.cases import Case
+
+CURSOR_PATTERN = "[0-9a-f]{16}[0-9a-z]{26}"
+"""What a cursor of `open_cases` looks like; any that does is taken."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,30 +45,14 @@ class OpenCases:
     next_cursor: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class ReconciledDay:
-    """The recorded calls that ended on one local day."""
-
-    day: date
-    calls: int
-    verdicts: Mapping[Verdict, int]
-    undecided: int
-    """Not compared yet."""
-    stored_ms: int
-    charged_ms: int
-    """As the books of minutes have it now; less than is stored once minutes were returned."""
-    official_ms: int
-    """Of all official files as they came, what was cut off included."""
-    local_ms: int
-    difference_ms: int
-    """Official less local, of the calls that have both."""
-
-
 class CaseBooks(Protocol):
     """Every method raises `StoreDown`. Times are wall clock, s."""
 
     async def outcomes(self, call_ids: Collection[CallId]) -> Mapping[CallId, RecordingOutcome]:
         """Tell what became of calls' recordings; calls without a case are left out."""
+
+    async def transcribed(self, call_ids: Collection[CallId]) -> frozenset[CallId]:
+        """Return those of the calls that there is a transcript of."""
 
     async def open_cases(
         self,

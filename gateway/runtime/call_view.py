@@ -1,15 +1,21 @@
 """A call as browsers see it: exactly the fields of the REST and WebSocket contract."""
 
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 
 from gateway.core.call.call import Call, DeadlineKind, Problem
 from gateway.core.call.ending import outcome_of
 from gateway.core.ids import UserId
 from gateway.core.quality import Quality
+from gateway.core.recording.outcome import RecordingOutcome
+from gateway.core.recording.reconcile import Verdict
 from gateway.core.recording.stage import CallRecording, RecordingStage
 from gateway.ports import Json
 from gateway.runtime.capture_board import CaptureNow
+
+_STATES: Mapping[Verdict, str] = {Verdict.LOST: "lost", Verdict.DELETED: "deleted"}
+"""Of recordings that are not there although something was recorded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +71,28 @@ class QualityView:
 
 
 @dataclass(frozen=True, slots=True)
+class OutcomeView:
+    """What became of both recordings of a call that is over."""
+
+    verdict: str | None
+    """None: they have not been compared yet."""
+    final: bool
+    record: str | None
+    stored_ms: int | None
+    official_ms: int | None
+    local_ms: int | None
+    offset_ms: int | None
+    digest: str
+    cut_by_quota: bool
+
+
+@dataclass(frozen=True, slots=True)
 class RecordingView:
     """The recording of a call whose account wants one."""
 
     state: str
-    """Of the call's `RecordingStage`, or of its `CaptureState` while it is captured."""
+    """Of the call's `RecordingStage`, or of its `CaptureState` while it is captured; `lost` or
+    `deleted` where that became of it."""
     reason: str | None
     written_ms: int | None
     """While it is captured."""
@@ -77,6 +100,8 @@ class RecordingView:
     """When the minutes will be used up, once that is near."""
     duration_ms: int | None
     """Once it is kept."""
+    outcome: OutcomeView | None = None
+    """Once the call is over, if its recording is looked after."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +128,8 @@ class CallView:
     quality: QualityView | None
     recording: RecordingView | None
     """None: the account does not record such calls."""
+    transcript: bool = False
+    """What was said can be read."""
 
     def as_json(self) -> dict[str, Json]:
         """Return it as JSON: nothing but strings, numbers, lists and dictionaries."""
@@ -145,6 +172,31 @@ def view_of(
     )
 
 
+def with_outcome(
+    view: CallView, outcome: RecordingOutcome | None, *, has_transcript: bool
+) -> CallView:
+    """Show a call with what became of its recording, which the call itself is not told."""
+    view = replace(view, transcript=has_transcript)
+    if outcome is None:
+        return view
+    known = view.recording or RecordingView(RecordingStage.ENDED.value, None, None, None, None)
+    return replace(view, recording=recording_with(known, outcome))
+
+
+def recording_with(known: RecordingView, outcome: RecordingOutcome) -> RecordingView:
+    """Show a recording with what became of it."""
+    told = replace(known, outcome=_outcome(outcome))
+    if outcome.verdict is None:
+        return told
+    stored_ms = outcome.stored_ms or 0
+    state = _STATES.get(outcome.verdict)
+    if state is None:
+        state = (RecordingStage.KEPT if stored_ms else RecordingStage.EMPTY).value
+    return replace(
+        told, state=state, written_ms=None, ends_at=None, duration_ms=stored_ms or None
+    )
+
+
 def seen_by(call: Call) -> frozenset[UserId]:
     """Return the agents who may see the call: those it rings, and who has it."""
     agent = () if call.agent is None else (call.agent.user_id,)
@@ -175,6 +227,21 @@ def _recording(recording: CallRecording, capture: CaptureNow | None) -> Recordin
         written_ms=None,
         ends_at=None,
         duration_ms=recording.duration_ms,
+    )
+
+
+def _outcome(outcome: RecordingOutcome) -> OutcomeView:
+    verdict, record = outcome.verdict, outcome.record
+    return OutcomeView(
+        verdict=None if verdict is None else verdict.value,
+        final=outcome.is_final,
+        record=None if record is None else record.value,
+        stored_ms=outcome.stored_ms,
+        official_ms=outcome.official_ms,
+        local_ms=outcome.local_ms,
+        offset_ms=outcome.offset_ms,
+        digest=outcome.digest.value,
+        cut_by_quota=outcome.is_cut_by_quota,
     )
 
 

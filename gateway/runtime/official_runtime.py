@@ -25,6 +25,7 @@ from gateway.runtime.official_intake import OfficialIntake, OnFile
 from gateway.runtime.official_work import FetchRecording, FetchTranscript, OfficialCalls
 from gateway.runtime.reconciler import Reconciler
 from gateway.runtime.recording_alarm import RecordingAlarm
+from gateway.runtime.recording_news import tell_outcome
 from gateway.runtime.tasks import Tasks
 from gateway.runtime.world import AlarmBounds, JobBounds, Official, World
 
@@ -181,7 +182,14 @@ class OfficialRuntime:
             stored_ms=conclusion.stored_ms,
         )
         self.concluded[conclusion.verdict] += 1
+        self._tasks.spawn(
+            tell_outcome(self._world, case), name="recording news", on_crash=_nobody_is_told
+        )
         self._balance_changed(case.opening.account_id)
+
+
+def _nobody_is_told() -> None:
+    """News that failed: whoever reads the call later is told the same."""
 
 
 def opening_of(call: Call, *, is_declined: bool = False) -> Opening:

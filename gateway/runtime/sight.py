@@ -9,7 +9,7 @@ from gateway.core.ids import CallId
 from gateway.ports.accounts import Person, Role
 from gateway.ports.calls import CallFilter, CallRow
 from gateway.runtime.call_rows import stored_of
-from gateway.runtime.call_view import CallView, seen_by, view_of
+from gateway.runtime.call_view import CallView, seen_by, view_of, with_outcome
 from gateway.runtime.live_calls import LiveCalls
 from gateway.runtime.world import World
 
@@ -27,6 +27,7 @@ class Sight:
     def __init__(self, world: World, calls: LiveCalls) -> None:
         self._world = world
         self._calls = calls
+        self._books = None if world.official is None else world.official.books
 
     def live_calls(self, person: Person) -> Sequence[CallView]:
         """Return the live calls the person may see, oldest first."""
@@ -43,9 +44,11 @@ class Sight:
             if row is not None:
                 view, call = self.seen(row)
                 if may_see(person, call):
-                    return view
+                    [told] = await self._with_outcomes([view])
+                    return told
         elif may_see(person, actor.call):
-            return self._calls.view(actor)
+            [told] = await self._with_outcomes([self._calls.view(actor)])
+            return told
         raise NotFound("no such call")
 
     async def to_act_on(self, person: Person, call_id: CallId) -> Call:
@@ -64,7 +67,24 @@ class Sight:
     async def page(self, wanted: CallFilter, *, cursor: str | None, limit: int) -> CallPage:
         """List stored calls. Raises `BadInput` for a cursor not made here."""
         page = await self._world.calls.page(wanted, cursor=cursor, limit=limit)
-        return CallPage(tuple(self.seen(row)[0] for row in page.rows), page.next_cursor)
+        views = await self._with_outcomes([self.seen(row)[0] for row in page.rows])
+        return CallPage(tuple(views), page.next_cursor)
+
+    async def _with_outcomes(self, views: Sequence[CallView]) -> Sequence[CallView]:
+        """Tell what became of the recordings of calls that are over."""
+        over = [CallId(view.id) for view in views if view.ended_at is not None]
+        if self._books is None or not over:
+            return views
+        outcomes = await self._books.outcomes(over)
+        transcribed = await self._books.transcribed(over)
+        return [
+            with_outcome(
+                view,
+                outcomes.get(CallId(view.id)),
+                has_transcript=CallId(view.id) in transcribed,
+            )
+            for view in views
+        ]
 
     def seen(self, row: CallRow) -> tuple[CallView, Call]:
         """Show a stored call; the actor knows a live one better."""

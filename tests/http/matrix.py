@@ -8,13 +8,16 @@ from typing import Any
 from gateway.adapters.secrets_key_ring import KeyRing
 from gateway.adapters.sql_accounts import SqlAccounts
 from gateway.adapters.sql_passwords import PasswordHashing
+from gateway.adapters.sql_transcripts import SqlTranscripts
 from gateway.adapters.system_ids import random_id
-from gateway.core.ids import LegId, TokenId, UserId
+from gateway.core.ids import CallId, LegId, TokenId, UserId
+from gateway.core.recording.transcript import Transcript
 from gateway.http import app as app_module
 from gateway.http.policy import OPENS, POLICY, Who
 from gateway.http.routing import PATH_PATTERNS, Route
 from gateway.ports.accounts import Account, Person, Role
 from gateway.ports.tokens import NewToken, Scope
+from gateway.runtime.call_view import AgentView
 from tests.http.fakes import a_view
 from tests.http.site import CHEAP, PASSWORD, Browser, Site, browser_of
 
@@ -133,7 +136,12 @@ async def crowd_of(site: Site) -> AsyncIterator[Crowd]:
     """Everybody at once, in browsers and with tokens of their own."""
     elsewhere = await _second_account(site)
     agent = site.people[Role.AGENT]
-    site.desk.add(site.account.account_id, a_view(CALL, offered_to=(agent.user_id,)))
+    own = AgentView(agent.user_id, agent.name)
+    view = a_view(CALL, offered_to=(agent.user_id,), agent=own)
+    site.desk.add(site.account.account_id, view)
+    await SqlTranscripts(site.database).keep(
+        CallId(CALL), site.account.account_id, Transcript("en", ()), now=site.clock.wall()
+    )
     site.desk.legs[LegId(LEG)] = {person.user_id for person in site.people.values()}
     victim = await _person(site, site.account, "victim", Role.AGENT)
     token_id, _ = await _token(site, site.account, frozenset({Scope.QUOTA_READ}))

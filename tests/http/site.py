@@ -17,21 +17,25 @@ from gateway.adapters.secrets_key_ring import KeyRing, new_key
 from gateway.adapters.sql_accounts import SqlAccounts
 from gateway.adapters.sql_announcements import SqlAnnouncements
 from gateway.adapters.sql_audit import SqlAudit
+from gateway.adapters.sql_case_books import SqlCaseBooks
 from gateway.adapters.sql_directory import SqlDirectory
 from gateway.adapters.sql_engine import Database
 from gateway.adapters.sql_inbox import SqlInbox
+from gateway.adapters.sql_jobs import SqlJobs
 from gateway.adapters.sql_login_limit import LoginBounds, SqlLoginLimit
 from gateway.adapters.sql_passwords import HashCost, PasswordHashing, SqlPasswords
 from gateway.adapters.sql_quota_books import SqlQuotaBooks
 from gateway.adapters.sql_quota_minutes import SqlMinutes
 from gateway.adapters.sql_sessions import SqlSessions
 from gateway.adapters.sql_tokens import SqlTokens
+from gateway.adapters.sql_transcripts import SqlTranscripts
 from gateway.adapters.sql_wishes import SqlWishes
 from gateway.adapters.system_ids import random_id
 from gateway.adapters.whatsapp_webhook import split_delivery
 from gateway.core.ids import AccountId, PhoneNumberId
 from gateway.core.quota.lease import LeaseTerms
 from gateway.core.quota.live import LiveQuota, live_quota
+from gateway.core.recording.outlook import Patience
 from gateway.http.app import build_public_app
 from gateway.http.deps import Check, PublicDeps
 from gateway.http.metrics import HttpMetrics
@@ -39,6 +43,7 @@ from gateway.http.peers import Peers
 from gateway.http.serving import serving
 from gateway.http.webhook_signature import WebhookSecrets
 from gateway.ports.accounts import Account, Number, Person, Role
+from gateway.runtime.after_calls import AfterCalls
 from tests.http.fakes import LocalBus, LocalPresence, ShiftedClock, TinyDesk
 from tests.http.tiny_maker import TinyMaker
 
@@ -189,6 +194,14 @@ async def site_from(
         "bus": bus,
         "inbox": SqlInbox(database, clock.wall),
         "minutes_now": minutes_now,
+        "after_calls": AfterCalls(
+            see=desk.one,
+            books=SqlCaseBooks(database),
+            jobs=SqlJobs(database, random_id),
+            transcripts=SqlTranscripts(database),
+            clock=clock,
+            patience=Patience(),
+        ),
         "quota_books": books,
         "wishes": SqlWishes(database),
         "announcements": SqlAnnouncements(database),

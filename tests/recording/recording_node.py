@@ -30,6 +30,7 @@ from gateway.core.whatsapp import Peer
 from gateway.ports.media import CaptureEvent, CaptureStopped, LegTag, WorkerBack
 from gateway.runtime.call_trace import TraceBook
 from gateway.runtime.live_calls import LiveCalls
+from gateway.runtime.notices import Notices
 from gateway.runtime.quota_keeper_budget import KeeperBounds
 from gateway.runtime.recording_runtime import RecordingRuntime
 from gateway.runtime.tasks import Tasks
@@ -74,7 +75,8 @@ class RecordingNode:
         self.world = self._world(database)
         life = NodeLife(node_id, 1)
         settings = RuntimeSettings(keeper=BOUNDS)
-        self.recording = RecordingRuntime(self.world, life, settings, self._tasks)
+        notices = Notices(self.world.bus, lambda: ())
+        self.recording = RecordingRuntime(self.world, life, settings, self._tasks, notices)
         trace = TraceBook(self.world.calls, self._clock, lines_max=10_000, flush_s=60.0)
         self._captures = self.recording.join(cast("LiveCalls", self.calls), trace)
 

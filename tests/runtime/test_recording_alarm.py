@@ -10,7 +10,8 @@ from gateway.core.errors import StoreDown
 from gateway.core.ids import AccountId, CallId
 from gateway.core.recording.outcome import RecordingOutcome
 from gateway.core.recording.outlook import Patience
-from gateway.ports.case_books import CasesInTrouble, OpenCases, ReconciledDay
+from gateway.core.recording.report import ReconciledDay
+from gateway.ports.case_books import CasesInTrouble, OpenCases
 from gateway.ports.jobs import JobKind, NewJob
 from gateway.runtime.notices import Notices
 from gateway.runtime.recording_alarm import AlarmFigures, RecordingAlarm
@@ -37,6 +38,9 @@ class TroubleBooks:
         return self.trouble
 
     async def outcomes(self, call_ids: Collection[CallId]) -> Mapping[CallId, RecordingOutcome]:
+        raise NotImplementedError
+
+    async def transcribed(self, call_ids: Collection[CallId]) -> frozenset[CallId]:
         raise NotImplementedError
 
     async def open_cases(

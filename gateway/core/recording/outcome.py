@@ -40,12 +40,9 @@ class RecordingOutcome:
     """When the official one begins, in the time of our own."""
     digest: DigestState
     is_cut_by_quota: bool
-    has_transcript: bool
 
 
-def outcome_of(
-    facts: Facts, conclusion: Conclusion | None, *, has_transcript: bool = False
-) -> RecordingOutcome:
+def outcome_of(facts: Facts, conclusion: Conclusion | None) -> RecordingOutcome:
     """Tell what became of a recording."""
     official, local = facts.official, facts.local
     is_trimmed = (
@@ -61,7 +58,6 @@ def outcome_of(
         offset_ms=None if official is None else official.offset_ms,
         digest=digest_state(facts),
         is_cut_by_quota=is_trimmed,
-        has_transcript=has_transcript,
     )
 
 

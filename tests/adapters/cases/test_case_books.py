@@ -1,6 +1,5 @@
 """Recorded calls' cases, read: what became of them, what is open, how the days add up."""
 
-import base64
 import json
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -26,8 +25,8 @@ from gateway.core.recording.intervals import Interval
 from gateway.core.recording.outcome import DigestState
 from gateway.core.recording.outlook import KEPT_S, Patience
 from gateway.core.recording.reconcile import AWAITED_S, Verdict
+from gateway.core.recording.report import ReconciledDay
 from gateway.core.recording.transcript import Transcript
-from gateway.ports.case_books import ReconciledDay
 from tests.adapters.cases.conftest import Archive
 from tests.adapters.sql.conftest import Wall
 from tests.adapters.sql.rows import an_account, fresh_id
@@ -78,12 +77,12 @@ async def test_the_outcomes_of_many_calls_are_told_at_once(archive: Archive) -> 
     found = await archive.books.outcomes(asked)
     assert found.keys() == {matched, local, early}
     assert (found[matched].verdict, found[matched].stored_ms) == (Verdict.MATCHED, 60_000)
-    assert found[matched].has_transcript
+    assert await archive.books.transcribed(asked) == {matched}
     assert (found[local].verdict, found[local].digest) == (
         Verdict.LOCAL,
         DigestState.NOT_EXPECTED,
     )
-    assert (found[early].verdict, found[early].has_transcript) == (None, False)
+    assert found[early].verdict is None
     assert await archive.books.outcomes([]) == {}
 
 
@@ -152,15 +151,7 @@ async def test_another_accounts_calls_are_not_shown(
 
 
 async def test_a_cursor_of_somebody_elses_is_refused(archive: Archive) -> None:
-    for cursor in (
-        "x",
-        "§",
-        "AAAA",
-        "MHgxIA",
-        _cursor("nan a"),
-        _cursor("0x1 a\0"),
-        _cursor("0x1 a b"),
-    ):
+    for cursor in ("x", "§", "0" * 41, "0" * 42 + " ", "G" * 42):
         with pytest.raises(BadInput, match="cursor"):
             await archive.books.open_cases(
                 archive.account_id,
@@ -251,7 +242,3 @@ async def test_cases_of_an_older_schema_get_their_columns(database: Database) ->
 async def _days(archive: Archive, since: date, until: date) -> list[ReconciledDay]:
     account_id: AccountId = archive.account_id
     return list(await archive.books.days(account_id, since=since, until=until, zone=JAKARTA))
-
-
-def _cursor(place: str) -> str:
-    return base64.urlsafe_b64encode(place.encode()).decode()

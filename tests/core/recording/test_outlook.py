@@ -77,7 +77,7 @@ def test_once_the_books_are_closed_nothing_is_waited_for() -> None:
 
 def test_the_outcome_tells_both_lengths_and_which_one_is_kept() -> None:
     facts = learn(replace(CALL, local=CUT), METAS)
-    outcome = outcome_of(facts, reconcile(facts, now=HOUR, free_ms=0), has_transcript=True)
+    outcome = outcome_of(facts, reconcile(facts, now=HOUR, free_ms=0))
     assert (outcome.verdict, outcome.record) == (Verdict.TRIMMED_TO_QUOTA, Copy.OFFICIAL)
     assert (outcome.stored_ms, outcome.official_ms, outcome.local_ms) == (
         60_000,
@@ -86,7 +86,6 @@ def test_the_outcome_tells_both_lengths_and_which_one_is_kept() -> None:
     )
     assert (outcome.offset_ms, outcome.is_cut_by_quota, outcome.is_final) == (-300, True, False)
     assert outcome.digest is DigestState.VERIFIED
-    assert outcome.has_transcript
 
 
 def test_before_a_conclusion_only_what_is_known_is_told() -> None:

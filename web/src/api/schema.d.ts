@@ -260,6 +260,74 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/calls/{call_id}/transcript": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Show what was said in a call, where WhatsApp wrote it down. */
+        get: operations["calls.transcript"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/recordings/open": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List recordings that are not settled, why, and until when; the oldest call first. */
+        get: operations["recordings.open"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/recordings/reconciliation": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Add up recorded calls by day: verdicts, what is stored and charged, both recordings. */
+        get: operations["recordings.reconciliation"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/recordings/reconciliation.csv": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Give the same as a table for spreadsheets. */
+        get: operations["recordings.reconciliation_csv"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/quota": {
         parameters: {
             query?: never;
@@ -740,6 +808,11 @@ export interface components {
             problem: components["schemas"]["ProblemView"] | null;
             quality: components["schemas"]["QualityView"] | null;
             recording: components["schemas"]["RecordingView"] | null;
+            /**
+             * Transcript
+             * @default false
+             */
+            transcript: boolean;
         };
         /**
          * Decline
@@ -982,6 +1055,63 @@ export interface components {
             offer: string;
         };
         /**
+         * OpenPage
+         * @description One page.
+         */
+        OpenPage: {
+            /** Items */
+            items: components["schemas"]["OpenRecordingView"][];
+            /** Next Cursor */
+            next_cursor: string | null;
+        };
+        /**
+         * OpenRecordingView
+         * @description A recording that is not settled.
+         */
+        OpenRecordingView: {
+            /** Call Id */
+            call_id: string;
+            /**
+             * Direction
+             * @enum {string}
+             */
+            direction: "inbound" | "outbound";
+            peer: components["schemas"]["PeerView"];
+            /** Ended At */
+            ended_at: string;
+            /** Verdict */
+            verdict: ("matched" | "trimmed_to_quota" | "official_shorter" | "official_longer" | "local_only" | "official_only" | "corrupt" | "declined" | "local" | "lost" | "deleted") | null;
+            /**
+             * Waits For
+             * @enum {string}
+             */
+            waits_for: "own_file" | "announcement" | "fetch" | "comparison" | "lost";
+            /** Until */
+            until: string | null;
+            /** At Risk */
+            at_risk: boolean;
+            /** Tries */
+            tries: number;
+            /** Trouble */
+            trouble: string;
+            /** Next Try At */
+            next_try_at: string | null;
+        };
+        /**
+         * PassageView
+         * @description What one person said without a pause.
+         */
+        PassageView: {
+            /** Speaker */
+            speaker: string;
+            /** Begin Ms */
+            begin_ms: number;
+            /** End Ms */
+            end_ms: number;
+            /** Text */
+            text: string;
+        };
+        /**
          * PeerView
          * @description The WhatsApp user.
          */
@@ -1202,6 +1332,33 @@ export interface components {
             recording: components["schemas"]["RecordingView"] | null;
         };
         /**
+         * RecordingOutcomeView
+         * @description What became of both recordings of a call, WhatsApp's and the gateway's own.
+         */
+        RecordingOutcomeView: {
+            /** Verdict */
+            verdict: ("matched" | "trimmed_to_quota" | "official_shorter" | "official_longer" | "local_only" | "official_only" | "corrupt" | "declined" | "local" | "lost" | "deleted") | null;
+            /** Final */
+            final: boolean;
+            /** Record */
+            record: ("official" | "local") | null;
+            /** Stored Ms */
+            stored_ms: number | null;
+            /** Official Ms */
+            official_ms: number | null;
+            /** Local Ms */
+            local_ms: number | null;
+            /** Offset Ms */
+            offset_ms: number | null;
+            /**
+             * Digest
+             * @enum {string}
+             */
+            digest: "verified" | "wrong" | "expired" | "awaited" | "not_announced" | "not_expected";
+            /** Cut By Quota */
+            cut_by_quota: boolean;
+        };
+        /**
          * RecordingView
          * @description The recording of a call whose account wants one.
          */
@@ -1210,7 +1367,7 @@ export interface components {
              * State
              * @enum {string}
              */
-            state: "holding" | "ready" | "refused" | "capturing" | "recording" | "paused" | "stopped" | "ended" | "failed" | "kept" | "empty";
+            state: "off" | "holding" | "ready" | "announcing" | "refused" | "capturing" | "recording" | "paused" | "stopped" | "ended" | "failed" | "kept" | "empty" | "lost" | "deleted";
             /** Reason */
             reason: string | null;
             /** Written Ms */
@@ -1219,6 +1376,57 @@ export interface components {
             ends_at: string | null;
             /** Duration Ms */
             duration_ms: number | null;
+            /** @default null */
+            outcome: components["schemas"]["RecordingOutcomeView"] | null;
+        };
+        /**
+         * ReportDay
+         * @description The recorded calls that ended on one day.
+         */
+        ReportDay: {
+            /**
+             * Day
+             * Format: date
+             */
+            day: string;
+            /** Calls */
+            calls: number;
+            /** Undecided */
+            undecided: number;
+            /** Verdicts */
+            verdicts: {
+                [key: string]: number;
+            };
+            /** Stored Ms */
+            stored_ms: number;
+            /** Charged Ms */
+            charged_ms: number;
+            /** Official Ms */
+            official_ms: number;
+            /** Local Ms */
+            local_ms: number;
+            /** Difference Ms */
+            difference_ms: number;
+        };
+        /**
+         * ReportView
+         * @description Days on which recorded calls ended, oldest first.
+         */
+        ReportView: {
+            /** Timezone */
+            timezone: string;
+            /**
+             * Since
+             * Format: date
+             */
+            since: string;
+            /**
+             * Until
+             * Format: date
+             */
+            until: string;
+            /** Days */
+            days: components["schemas"]["ReportDay"][];
         };
         /**
          * RtcView
@@ -1429,6 +1637,16 @@ export interface components {
         TraceView: {
             /** Lines */
             lines: components["schemas"]["TraceLineView"][];
+        };
+        /**
+         * TranscriptView
+         * @description What was said, in the order of time.
+         */
+        TranscriptView: {
+            /** Language */
+            language: string | null;
+            /** Passages */
+            passages: components["schemas"]["PassageView"][];
         };
         /**
          * UsageDay
@@ -2935,6 +3153,251 @@ export interface operations {
             };
             /** @description Unsupported Media Type */
             415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    "calls.transcript": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                call_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TranscriptView"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    "recordings.open": {
+        parameters: {
+            query?: {
+                cursor?: string;
+                limit?: number;
+                at_risk?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenPage"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    "recordings.reconciliation": {
+        parameters: {
+            query?: {
+                until?: string;
+                days?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReportView"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    "recordings.reconciliation_csv": {
+        parameters: {
+            query?: {
+                until?: string;
+                days?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/csv": string;
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };

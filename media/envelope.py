@@ -47,6 +47,24 @@ def read_envelope(
     return steps.all()[: -(-reader.samples // STEP_SAMPLES)]
 
 
+def read_samples(reader: OpusReader, *, listen_ms: int) -> Floats:
+    """Return the first samples (at 48 kHz) of a file, all channels added up.
+
+    Raises `BadOgg` as the reader does, but only for what it has read.
+    """
+    decoders = [_decoder(reader.head, index) for index in range(reader.head.streams)]
+    wanted = reader.head.pre_skip + listen_ms * SAMPLE_RATE // 1000
+    parts: list[Floats] = []
+    size = 0
+    for packet in reader.packets():
+        streams = _decode(decoders, [packet])
+        parts.append(np.concatenate(streams, axis=1).sum(axis=1))
+        size += packet.samples
+        if size >= wanted:
+            break
+    return np.concatenate([np.empty(0, np.float32), *parts])[reader.head.pre_skip : wanted]
+
+
 class _Steps:
     """Averages power over steps, block by block, the pre-skip left out."""
 
@@ -72,15 +90,24 @@ class _Steps:
 def _power(decoders: Sequence[av.AudioCodecContext], packets: list[AudioPacket]) -> Floats:
     """Return the power of each sample of some packets, all streams together."""
     power = np.zeros(sum(packet.samples for packet in packets), np.float32)
+    for heard in _decode(decoders, packets):
+        power += np.square(heard).sum(axis=1)
+    return power
+
+
+def _decode(
+    decoders: Sequence[av.AudioCodecContext], packets: list[AudioPacket]
+) -> list[Floats]:
+    """Return the samples of each stream, a column for each channel."""
     parts = [stream_packets(packet.content, len(decoders)) for packet in packets]
+    streams = []
     for index, decoder in enumerate(decoders):
         heard = [
-            _decoded(decoder, streams[index], packet.samples)
-            for packet, streams in zip(packets, parts, strict=True)
+            _decoded(decoder, part[index], packet.samples)
+            for packet, part in zip(packets, parts, strict=True)
         ]
-        joined = np.concatenate(heard).astype(np.float32)
-        power += np.square(joined).sum(axis=1)
-    return power
+        streams.append(np.concatenate(heard).astype(np.float32))
+    return streams
 
 
 def _decoded(decoder: av.AudioCodecContext, content: bytes, samples: int) -> Any:  # noqa: ANN401

@@ -26,8 +26,10 @@ from media.assemble import (
     replacing,
 )
 from media.assemble_ogg import DigestingSink
-from media.envelope import Floats, read_envelope, spread
+from media.envelope import Floats, read_envelope, read_samples, spread
 from media.offset import find_offset
+from media.offset_fine import LISTEN_MS as LISTEN_MS_FINE
+from media.offset_fine import find_fine_offset, spread_waveform, to_waveform
 from media.ogg_cut import cut
 from media.ogg_opus import SAMPLE_RATE
 from media.ogg_reader import BadOgg, OpusReader
@@ -83,6 +85,11 @@ def inspect(
             break
         heard, _ = _listen(file, LISTEN_LONGER_MS)
     if offset is None:
+        offset = find_fine_offset(
+            spread_waveform(_hear(ours, "ours_unreadable"), laid_out),
+            _hear(file, "unreadable"),
+        )
+    if offset is None:
         return found
     return Inspected(found.duration_ms, found.channels, offset.ms, offset.certainty)
 
@@ -97,6 +104,14 @@ def _listen(path: Path, listen_ms: int) -> tuple[Floats, OpusReader]:
         raise AssemblyFailed("not_ogg_opus", str(error)) from error
     except OSError as error:
         raise AssemblyFailed("unreadable", error.strerror or "", status=DISK_FAILED) from error
+
+
+def _hear(path: Path, code: str) -> Floats:
+    try:
+        with path.open("rb") as source:
+            return to_waveform(read_samples(OpusReader(source), listen_ms=LISTEN_MS_FINE))
+    except (BadOgg, OSError) as error:
+        raise AssemblyFailed(code, str(error)) from error
 
 
 def _listen_to_ours(path: Path, listen_ms: int) -> Floats:

@@ -73,6 +73,58 @@ def test_the_offset_counts_in_real_time_where_ours_has_gaps(tmp_path: Path) -> N
     assert abs(found.offset_ms + 400) <= TOLERANCE_MS
 
 
+def part(sides: tuple[Floats, Floats], begin_s: float, length_s: float) -> list[Floats]:
+    begin, end = round(begin_s * RATE), round((begin_s + length_s) * RATE)
+    return [side[begin:end] for side in sides]
+
+
+@pytest.mark.parametrize("length_s", [1.0, 2.0, 4.0])
+@pytest.mark.parametrize("begin_s", [0.5, 7.0, 22.0])
+@pytest.mark.parametrize("offset_ms", [-320, 180])
+def test_calls_of_few_seconds_are_laid_over_each_other_too(
+    tmp_path: Path, begin_s: float, length_s: float, offset_ms: int
+) -> None:
+    agent, customer = part(conversation(3), begin_s, length_s)
+    ours = own_file(tmp_path, agent, customer, loss=0.05)
+    sides = [0.25 * later(lossy(side, 0.05, 4), offset_ms) for side in (agent, 1.8 * customer)]
+    found = inspect(official_file(tmp_path / "theirs.ogg", sides), ours)
+    assert found.offset_ms is not None
+    assert abs(found.offset_ms - offset_ms) <= TOLERANCE_MS
+    assert found.certainty is not None
+    assert found.certainty > 6
+
+
+def test_a_few_seconds_with_a_gap_are_compared_in_real_time(tmp_path: Path) -> None:
+    agent, customer = part(conversation(5), 6.0, 4.0)
+    recorded = [np.concatenate((side[:RATE], side[2 * RATE :])) for side in (agent, customer)]
+    ours = own_file(tmp_path, recorded[0], recorded[1])
+    sides = [later(side, -250) for side in (agent, customer)]
+    theirs = official_file(tmp_path / "theirs.ogg", sides)
+    found = inspect(theirs, ours, laid_out=((0, 1_000), (2_000, 4_000)))
+    assert found.offset_ms is not None
+    assert abs(found.offset_ms + 250) <= TOLERANCE_MS
+
+
+def test_what_cannot_be_told_of_a_few_seconds_is_left_open(tmp_path: Path) -> None:
+    agent, customer = part(conversation(3), 7.0, 3.0)
+    ours = own_file(tmp_path, agent, customer)
+    random = np.random.default_rng(2)
+    when = np.arange(3 * RATE) / RATE
+    others = {
+        "another": [speech(3, 8).astype(float)],
+        "later": part(conversation(3), 20.0, 3.0),
+        "hum": [5_000 * np.sin(2 * np.pi * 440 * when)],
+        "noise": [random.standard_normal(3 * RATE) * 500],
+        "silence": [np.zeros(3 * RATE)],
+        "blink": [agent[: RATE // 5]],
+    }
+    for name, sides in others.items():
+        theirs = official_file(tmp_path / f"{name}.ogg", sides)
+        assert inspect(theirs, ours).offset_ms is None, name
+    hum = own_file(tmp_path, others["hum"][0], others["hum"][0])
+    assert inspect(tmp_path / "hum.ogg", hum).offset_ms is None
+
+
 def test_another_call_is_not_taken_for_this_one(tmp_path: Path, ours: Path) -> None:
     noise = speech(40, 8).astype(float)
     theirs = official_file(tmp_path / "theirs.ogg", [noise])

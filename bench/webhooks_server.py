@@ -10,6 +10,7 @@ import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 from aiohttp import web
 
@@ -130,6 +131,9 @@ async def serve_gateway(folder: Path, graph_url: str) -> None:
         await serve_until_told(stack, build_public_app(deps))
 
 
+UNUSED: Any = None
+
+
 def deps_of(
     foundation: Foundation, world: World, runtime: CallRuntime, folder: Path
 ) -> PublicDeps:
@@ -149,6 +153,12 @@ def deps_of(
         minutes_now=runtime.quota.picture,
         quota_books=foundation.quota_books,
         wishes=foundation.wishes,
+        # Nobody asks for anything but webhooks here.
+        after_calls=UNUSED,
+        announcements=UNUSED,
+        announcement_maker=UNUSED,
+        library=UNUSED,
+        trace_of=foundation.calls.trace,
         split_delivery=split_delivery,
         wake_inbox=runtime.wake_inbox,
         webhook_secrets=WebhookSecrets(app_secrets=[APP_SECRET], verify_token=VERIFY_TOKEN),

@@ -16,6 +16,7 @@ from gateway.adapters.system_ids import random_id
 from gateway.adapters.whatsapp_reader import read_webhook
 from gateway.adapters.whatsapp_webhook import split_delivery
 from gateway.app_later import RuntimeLater
+from gateway.app_library import make_library
 from gateway.app_link import open_shared
 from gateway.app_media import open_media
 from gateway.app_metrics import GatewayMetrics, Parts
@@ -225,6 +226,8 @@ def _deps(settings: Settings, opened: _Opened, metrics: HttpMetrics) -> PublicDe
         after_calls=after_calls(settings, stores, opened.runtime.desk, world.clock),
         quota_books=stores.quota_books,
         wishes=stores.wishes,
+        library=make_library(settings, stores, world.clock),
+        trace_of=stores.calls.trace,
         announcements=stores.announcements,
         announcement_maker=AnnouncementFiles(longest_s=settings.announcement_max_s),
         split_delivery=split_delivery,
@@ -243,6 +246,7 @@ def _deps(settings: Settings, opened: _Opened, metrics: HttpMetrics) -> PublicDe
             alive_within_s=settings.browser_silent_max_s,
             token_requests_max=settings.api_token_requests_max,
             token_age_max_s=settings.api_token_age_max_s,
+            reader_stall_max_s=settings.library_stall_max_s,
         ),
         ice_servers=settings.ice_servers_for_browsers(),
         reattach_s=round(settings.reattach_max_s),

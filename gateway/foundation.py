@@ -21,6 +21,7 @@ from gateway.adapters.sql_evidence_book import SqlEvidenceBook
 from gateway.adapters.sql_inbox import SqlInbox, SqlTombstones
 from gateway.adapters.sql_inbox_archive import SqlInboxArchive
 from gateway.adapters.sql_jobs import SqlJobs
+from gateway.adapters.sql_library import SqlLibrary
 from gateway.adapters.sql_login_limit import LoginBounds, SqlLoginLimit
 from gateway.adapters.sql_nodes import SqlNodes
 from gateway.adapters.sql_passwords import HashCost, PasswordHashing, SqlPasswords
@@ -60,6 +61,7 @@ class Foundation:
     inbox: SqlInbox
     inbox_archive: SqlInboxArchive
     jobs: SqlJobs
+    library: SqlLibrary
     login_limit: SqlLoginLimit
     minutes: SqlMinutes
     nodes: SqlNodes
@@ -208,6 +210,7 @@ def _stores(
         evidence=SqlEvidenceBook(database, keys),
         inbox=SqlInbox(database, clock.wall, waiting_max=settings.inbox_waiting_max),
         inbox_archive=SqlInboxArchive(database, clock.wall),
+        library=SqlLibrary(database),
         login_limit=SqlLoginLimit(
             database,
             key=keys.derived("login limit"),

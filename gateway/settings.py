@@ -217,6 +217,21 @@ class Settings(BaseSettings):
     official_alarm_every_s: PositiveFloat = 300.0
     """Between two looks at what is at risk."""
 
+    library_archive_files_max: int = Field(500, ge=1, le=1_000)
+    """Most recordings in one download."""
+    library_archive_bytes_max: PositiveInt = 2048 * 1024 * KIB
+    """Most bytes in one download of several recordings."""
+    library_exports_max: PositiveInt = 2
+    """Downloads of several recordings, and lists as CSV, that are sent at the same time."""
+    library_conversions_max: PositiveInt = 2
+    """Recordings converted to WAV or MP3 at the same time, each in a process of its own."""
+    library_convert_length_max_s: float = Field(4 * 3600.0, gt=0, le=6 * 3600.0)
+    """Longest recording that is converted."""
+    library_conversion_max_s: PositiveFloat = 1_800.0
+    """How long converting one may take, its sending included."""
+    library_stall_max_s: PositiveFloat = 60.0
+    """Whoever takes nothing of what is sent for so long is left."""
+
     session_idle_max_s: PositiveFloat = 30 * 60.0
     """A browser unused for so long is signed out, never in mid-call."""
     session_age_max_s: PositiveFloat = 12 * 3600.0

@@ -23,6 +23,7 @@ SECTIONS = {
     "Calls": ("ring_", "connect_", "claim_", "leg_", "reattach_"),
     "Recording minutes": ("quota_",),
     "Announcements and official recordings": ("announcement_", "official_"),
+    "Recording library": ("library_",),
     "Signing in": ("session_", "login_", "api_", "argon2_"),
     "Logs": ("log_",),
 }

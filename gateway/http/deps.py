@@ -29,6 +29,7 @@ from gateway.ports.wishes import Wishes
 from gateway.runtime.after_calls import AfterCalls
 from gateway.runtime.call_desk import Joined, LegChoice, OpenedLeg
 from gateway.runtime.call_view import CallView
+from gateway.runtime.library_desk import LibraryDesk
 from gateway.runtime.notices import Notice
 from gateway.runtime.presence_board import PersonState
 from gateway.runtime.sight import CallPage
@@ -112,6 +113,8 @@ class Desk(Protocol):
 
 MinutesNow = Callable[[AccountId], Awaitable[LiveQuota]]
 """Tells how an account's recording minutes stand; raises `StoreDown`."""
+TraceOf = Callable[[CallId], Awaitable[Sequence[TraceLine]]]
+"""Returns the whole trace of a call; raises `StoreDown`."""
 SplitDelivery = Callable[[bytes], Sequence[InboxItem]]
 """Takes a webhook's body apart; never fails."""
 
@@ -143,6 +146,8 @@ class HttpLimits:
     token_requests_max: int = 600
     """With one API token in a minute."""
     token_age_max_s: float = 730 * 24 * 3600.0
+    reader_stall_max_s: float = 60.0
+    """Whoever takes nothing of a recording or an export for so long is left."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +169,8 @@ class PublicDeps:
     after_calls: AfterCalls
     quota_books: QuotaBooks
     wishes: Wishes
+    library: LibraryDesk
+    trace_of: TraceOf
     announcements: Announcements
     announcement_maker: AnnouncementMaker
     split_delivery: SplitDelivery

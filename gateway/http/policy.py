@@ -58,6 +58,16 @@ POLICY: Mapping[str, frozenset[Who]] = {
     "recordings.open": LEADS,
     "recordings.reconciliation": LEADS,
     "recordings.reconciliation_csv": LEADS,
+    "recordings.list": STAFF,
+    "recordings.read": STAFF,
+    "recordings.note": STAFF,
+    "recordings.play": STAFF,
+    "recordings.peaks": STAFF,
+    "recordings.download": LEADS,
+    "recordings.download_wav": LEADS,
+    "recordings.download_mp3": LEADS,
+    "recordings.download_many": LEADS,
+    "recordings.export": LEADS,
     "quota.read": LEADS,
     "quota.usage": LEADS,
     "quota.ledger": LEADS,
@@ -83,9 +93,26 @@ OPENS: Mapping[Scope, frozenset[str]] = {
     Scope.CALLS_READ: frozenset({"calls.list", "calls.read"}),
     Scope.CALLS_DIAL: frozenset({"calls.dial", "calls.hangup"}),
     Scope.RECORDINGS_READ: frozenset(
-        {"recordings.open", "recordings.reconciliation", "calls.transcript"}
+        {
+            "recordings.list",
+            "recordings.read",
+            "recordings.play",
+            "recordings.peaks",
+            "recordings.open",
+            "recordings.reconciliation",
+            "calls.transcript",
+        }
     ),
-    Scope.RECORDINGS_DOWNLOAD: frozenset({"recordings.reconciliation_csv"}),
+    Scope.RECORDINGS_DOWNLOAD: frozenset(
+        {
+            "recordings.download",
+            "recordings.download_wav",
+            "recordings.download_mp3",
+            "recordings.download_many",
+            "recordings.export",
+            "recordings.reconciliation_csv",
+        }
+    ),
     Scope.RECORDINGS_DELETE: frozenset(),
     Scope.QUOTA_READ: frozenset({"quota.read", "quota.usage", "quota.ledger"}),
     Scope.SETTINGS_READ: frozenset({"settings.calls_read"}),

@@ -68,6 +68,10 @@ class Shelved:
     account_id: AccountId
     version: int
     state: Life
+    file: str
+    """Key of what is played (`StoredFile`)."""
+    peaks: str | None
+    """Key of what a player draws of it; None: nothing was drawn yet."""
     direction: Direction | None
     """None: the call is not known any more; so are agent and peer then."""
     agent_id: UserId | None

@@ -19,6 +19,7 @@ from gateway.ports.accounts import Account, Person, Role
 from gateway.ports.tokens import NewToken, Scope
 from gateway.runtime.call_view import AgentView
 from tests.http.fakes import a_view
+from tests.http.recorded import put_for_all
 from tests.http.site import CHEAP, PASSWORD, Browser, Site, browser_of
 
 CALL = "c" * 26
@@ -45,6 +46,8 @@ BODIES: dict[str, Any] = {
     "calls.decline": {},
     "calls.mute": {"muted": True},
     "calls.hold": {"held": True},
+    "recordings.note": {"note": "Called back"},
+    "recordings.download_many": {"ids": [CALL]},
     "tokens.create": {"name": "CRM", "scopes": ["quota.read"]},
 }
 """What each route is sent; one that needs a body and is not here answers 422, and fails."""
@@ -127,8 +130,9 @@ def email_of(name: str) -> str:
 
 
 def names_in(route: Route) -> set[str]:
-    """The things that a route's path names."""
-    return {name for name in PATH_PATTERNS if f"{{{name}}}" in route.path}
+    """The things that a route's path or its body names."""
+    named = {name for name in PATH_PATTERNS if f"{{{name}}}" in route.path}
+    return named | ({"call_id"} if "ids" in BODIES.get(route.name, {}) else set())
 
 
 @asynccontextmanager
@@ -143,6 +147,7 @@ async def crowd_of(site: Site) -> AsyncIterator[Crowd]:
         CallId(CALL), site.account.account_id, Transcript("en", ()), now=site.clock.wall()
     )
     site.desk.legs[LegId(LEG)] = {person.user_id for person in site.people.values()}
+    await put_for_all(site, CallId(CALL))
     victim = await _person(site, site.account, "victim", Role.AGENT)
     token_id, _ = await _token(site, site.account, frozenset({Scope.QUOTA_READ}))
     crowd = Crowd(

@@ -7,21 +7,26 @@ import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from aiohttp import ClientResponse, ClientSession, CookieJar
 
 from gateway.adapters import sql_migrate
+from gateway.adapters.audio_transcoding import AudioTranscoding
+from gateway.adapters.folder_storage import FolderStorage
 from gateway.adapters.secrets_key_ring import KeyRing, new_key
 from gateway.adapters.sql_accounts import SqlAccounts
 from gateway.adapters.sql_announcements import SqlAnnouncements
 from gateway.adapters.sql_audit import SqlAudit
+from gateway.adapters.sql_calls import SqlCalls
 from gateway.adapters.sql_case_books import SqlCaseBooks
 from gateway.adapters.sql_directory import SqlDirectory
 from gateway.adapters.sql_engine import Database
 from gateway.adapters.sql_inbox import SqlInbox
 from gateway.adapters.sql_jobs import SqlJobs
+from gateway.adapters.sql_library import SqlLibrary
 from gateway.adapters.sql_login_limit import LoginBounds, SqlLoginLimit
 from gateway.adapters.sql_passwords import HashCost, PasswordHashing, SqlPasswords
 from gateway.adapters.sql_quota_books import SqlQuotaBooks
@@ -44,6 +49,8 @@ from gateway.http.serving import serving
 from gateway.http.webhook_signature import WebhookSecrets
 from gateway.ports.accounts import Account, Number, Person, Role
 from gateway.runtime.after_calls import AfterCalls
+from gateway.runtime.library_desk import LibraryBounds, LibraryDesk
+from gateway.runtime.library_files import open_plain
 from tests.http.fakes import LocalBus, LocalPresence, ShiftedClock, TinyDesk
 from tests.http.tiny_maker import TinyMaker
 
@@ -62,6 +69,8 @@ class Site:
     port: int
     deps: PublicDeps
     database: Database
+    folder: Path
+    """Of the recordings."""
     desk: TinyDesk
     bus: LocalBus
     presence: LocalPresence
@@ -204,6 +213,8 @@ async def site_from(
         ),
         "quota_books": books,
         "wishes": SqlWishes(database),
+        "library": library_of(database, folder / "recordings", clock),
+        "trace_of": SqlCalls(database, clock.wall).trace,
         "announcements": SqlAnnouncements(database),
         "announcement_maker": TinyMaker(),
         "split_delivery": split_delivery,
@@ -225,6 +236,7 @@ async def site_from(
                 port=port,
                 deps=deps,
                 database=database,
+                folder=folder / "recordings",
                 desk=desk,
                 bus=bus,
                 presence=presence,
@@ -237,6 +249,19 @@ async def site_from(
     finally:
         hashing.close()
         await database.close()
+
+
+def library_of(
+    database: Database, folder: Path, clock: ShiftedClock, **bounds: Any
+) -> LibraryDesk:
+    """The library over a folder of recordings; `bounds` are those of the desk."""
+    return LibraryDesk(
+        SqlLibrary(database),
+        partial(open_plain, FolderStorage(folder)),
+        AudioTranscoding(),
+        clock,
+        bounds=LibraryBounds(**bounds),
+    )
 
 
 def signed(body: bytes, secret: str = APP_SECRET) -> dict[str, str]:

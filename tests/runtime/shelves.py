@@ -17,6 +17,8 @@ def a_shelved(number: int = 1, content: bytes = b"", **changes: object) -> Shelv
         account_id=AccountId("a" * 26),
         version=1,
         state=Life.AVAILABLE,
+        file=f"{'a' * 26}/{number:026d}.ogg",
+        peaks=None,
         direction=Direction.INBOUND,
         agent_id=UserId("u" * 26),
         agent_name="Ana",

@@ -1,0 +1,48 @@
+"""Recordings of a site: rows in its database, files in its folder."""
+
+import asyncio
+import hashlib
+import json
+from typing import Any
+
+from gateway.core.ids import CallId
+from gateway.ports.accounts import Role
+from tests.adapters.recordings.library_rows import LibraryRows
+from tests.http.site import Site
+
+
+async def put(site: Site, content: bytes = b"OggS and more", **columns: Any) -> CallId:
+    """Put a recording of the agent there; `columns` are those of `LibraryRows.add`."""
+    shelf = LibraryRows(site.database, site.account.account_id, at=site.clock.wall() - 3_600)
+    agent = site.people[Role.AGENT].user_id
+    settled: dict[str, Any] = {
+        "agent_id": agent,
+        "bytes": len(content),
+        "sha256": hashlib.sha256(content).hexdigest(),
+        **columns,
+    }
+    call_id = await shelf.add(**settled)
+    await write(site, f"{site.account.account_id}/{call_id}.ogg", content)
+    return call_id
+
+
+async def write(site: Site, key: str, content: bytes) -> None:
+    """Write a file of a recording."""
+    path = site.folder / key
+
+    def store() -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+
+    await asyncio.to_thread(store)
+
+
+async def put_for_all(site: Site, call_id: CallId) -> None:
+    """Put one there that every request can be about, whoever has asked before.
+
+    It is held, so nobody deletes it, and too long to be converted.
+    """
+    key = f"{site.account.account_id}/{call_id}.peaks"
+    drawn = {"per_second": 10, "full": 255, "agent": [1], "customer": [2]}
+    await write(site, key, json.dumps(drawn).encode())
+    await put(site, call_id=call_id, peaks=key, held_at=1.0, duration_ms=10**9)

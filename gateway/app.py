@@ -9,12 +9,14 @@ from pathlib import Path
 
 from gateway.adapters.announcement_files import AnnouncementFiles
 from gateway.adapters.capture_assembly import AssemblyPlaces, CaptureAssembly
+from gateway.adapters.folder_contents import FolderContents
 from gateway.adapters.media_engine import MediaSocketEngine
 from gateway.adapters.redis_link import RedisLink
 from gateway.adapters.system_clock import SystemClock
 from gateway.adapters.system_ids import random_id
 from gateway.adapters.whatsapp_reader import read_webhook
 from gateway.adapters.whatsapp_webhook import split_delivery
+from gateway.app_evidence import make_evidence_desk
 from gateway.app_later import RuntimeLater
 from gateway.app_library import make_library
 from gateway.app_link import open_shared
@@ -219,6 +221,9 @@ def _deps(settings: Settings, opened: _Opened, metrics: HttpMetrics) -> PublicDe
         tokens=stores.tokens,
         people=stores.accounts,
         audit=stores.audit,
+        evidence=make_evidence_desk(
+            settings, stores, FolderContents(settings.recordings_path), world.clock
+        ),
         presence=world.presence,
         bus=world.bus,
         inbox=stores.inbox,

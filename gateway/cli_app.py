@@ -13,6 +13,7 @@ from gateway import (
     cli_health,
     cli_media,
     cli_quota,
+    cli_recordings,
     cli_serve,
     cli_tokens,
     cli_users,
@@ -38,6 +39,7 @@ app.add_typer(cli_users.app, name="user")
 app.add_typer(cli_tokens.app, name="token")
 app.add_typer(cli_calls.app, name="call")
 app.add_typer(cli_quota.quota)
+app.add_typer(cli_recordings.app, name="recording")
 app.add_typer(cli_evidence.app, name="evidence")
 app.add_typer(cli_webhooks.app, name="webhook")
 app.add_typer(cli_db.app, name="db")

@@ -5,7 +5,6 @@ from typing import Annotated
 
 import typer
 
-from gateway.adapters.ed25519_keys import pem_of
 from gateway.adapters.system_clock import SystemClock
 from gateway.cli_terminal import say, with_stores
 from gateway.foundation import Foundation
@@ -47,4 +46,4 @@ def seal() -> None:
 def _show(found: PublicKey) -> None:
     since = datetime.fromtimestamp(found.since, UTC).strftime("%Y-%m-%d")
     say(f"key {found.key_id}, since {since}")
-    say(pem_of(found.raw).rstrip())
+    say(found.pem.rstrip())

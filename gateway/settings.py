@@ -115,6 +115,8 @@ class Settings(BaseSettings):
     """How long the traces of calls are kept."""
     audit_kept_s: PositiveFloat = 730 * 24 * 3600.0
     """How long the audit is kept: who did what."""
+    evidence_packages_max: PositiveInt = 2
+    """Packages of evidence that are made at the same time; more wait for their turn."""
     purge_every_s: PositiveFloat = 3600.0
     """Between two clean-ups of worked webhook events, traces, ended sessions and the like."""
 

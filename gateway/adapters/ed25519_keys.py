@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from typing_extensions import override
 
+from gateway.core.recording.evidence_package import Signatures
 from gateway.ports.evidence import Signer
 
 KEY_ID_CHARS = 16
@@ -35,6 +36,26 @@ class Ed25519Signer(Signer):
     @override
     def sign(self, content: bytes) -> bytes:
         return self._key.sign(content)
+
+
+class Ed25519Signatures(Signatures):
+    """Checks what any installation has signed."""
+
+    @override
+    def public_of_pem(self, text: str) -> bytes:
+        return public_of_pem(text)
+
+    @override
+    def pem_of(self, public: bytes) -> str:
+        return pem_of(public)
+
+    @override
+    def key_id_of(self, public: bytes) -> str:
+        return key_id_of(public)
+
+    @override
+    def is_signed(self, content: bytes, signature: bytes, *, public: bytes) -> bool:
+        return is_signed(content, signature, public=public)
 
 
 def new_secret() -> bytes:

@@ -213,8 +213,14 @@ class SqlCases(Cases):
 
 
 async def _chain(connection: AsyncConnection, before: Row[Any], case: Case, now: float) -> None:
+    kept = {"local": case.files.local, "official": case.files.official}
     found = of_conclusion(
-        facts_of(before), conclusion_of(before), case.facts, case.conclusion, now
+        facts_of(before),
+        conclusion_of(before),
+        case.facts,
+        case.conclusion,
+        {role: file.sha256 for role, file in kept.items() if file is not None},
+        now,
     )
     opening = case.opening
     await sql_evidence.append(connection, opening.account_id, opening.call_id, found)

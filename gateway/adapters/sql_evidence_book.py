@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from typing_extensions import override
 
 from gateway.adapters import sql_evidence
-from gateway.adapters.ed25519_keys import Ed25519Signer, key_id_of, new_secret
+from gateway.adapters.ed25519_keys import Ed25519Signer, key_id_of, new_secret, pem_of
 from gateway.adapters.secrets_key_ring import KeyRing
 from gateway.adapters.sql_engine import Database
 from gateway.adapters.sql_evidence_schema import (
@@ -105,7 +105,9 @@ class SqlEvidenceBook(EvidenceBook):
         query = select(evidence_keys).order_by(evidence_keys.c.number)
         async with self._database.reading() as connection:
             rows = (await connection.execute(query)).all()
-        return [PublicKey(row.key_id, row.public, row.since) for row in rows]
+        return [
+            PublicKey(row.key_id, row.public, pem_of(row.public), row.since) for row in rows
+        ]
 
     async def reseal_keys(self) -> int:
         """Seal the keys that sign with the ring's current key; return how many were changed.

@@ -12,6 +12,7 @@ from gateway.http import (
     announcement_routes,
     audit_routes,
     call_routes,
+    evidence_routes,
     library_audio_routes,
     library_routes,
     policy,
@@ -50,6 +51,7 @@ TABLES = (
     access_routes.routes,
     token_routes.routes,
     audit_routes.routes,
+    evidence_routes.routes,
 )
 
 

@@ -29,6 +29,7 @@ from gateway.ports.wishes import Wishes
 from gateway.runtime.after_calls import AfterCalls
 from gateway.runtime.call_desk import Joined, LegChoice, OpenedLeg
 from gateway.runtime.call_view import CallView
+from gateway.runtime.evidence_desk import EvidenceDesk
 from gateway.runtime.library_desk import LibraryDesk
 from gateway.runtime.notices import Notice
 from gateway.runtime.presence_board import PersonState
@@ -162,6 +163,7 @@ class PublicDeps:
     tokens: TokenStore
     people: People
     audit: AuditLog
+    evidence: EvidenceDesk
     presence: Presence
     bus: LiveBus
     inbox: Inbox

@@ -55,6 +55,7 @@ POLICY: Mapping[str, frozenset[Who]] = {
     "calls.mute": STAFF,
     "calls.hold": STAFF,
     "calls.reattach": STAFF,
+    "recordings.evidence": LEADS,
     "recordings.open": LEADS,
     "recordings.reconciliation": LEADS,
     "recordings.reconciliation_csv": LEADS,
@@ -110,6 +111,7 @@ OPENS: Mapping[Scope, frozenset[str]] = {
             "recordings.download_mp3",
             "recordings.download_many",
             "recordings.export",
+            "recordings.evidence",
             "recordings.reconciliation_csv",
         }
     ),

@@ -16,6 +16,8 @@ class PublicKey:
     """Made from the key itself."""
     raw: bytes
     """The 32 bytes of an Ed25519 key (RFC 8032)."""
+    pem: str
+    """The same, as OpenSSL reads it."""
     since: float
 
 

@@ -15,6 +15,7 @@ from aiohttp import ClientResponse, ClientSession, CookieJar
 
 from gateway.adapters import sql_migrate
 from gateway.adapters.audio_transcoding import AudioTranscoding
+from gateway.adapters.folder_contents import FolderContents
 from gateway.adapters.folder_storage import FolderStorage
 from gateway.adapters.secrets_key_ring import KeyRing, new_key
 from gateway.adapters.sql_accounts import SqlAccounts
@@ -22,8 +23,10 @@ from gateway.adapters.sql_announcements import SqlAnnouncements
 from gateway.adapters.sql_audit import SqlAudit
 from gateway.adapters.sql_calls import SqlCalls
 from gateway.adapters.sql_case_books import SqlCaseBooks
+from gateway.adapters.sql_cases import SqlCases
 from gateway.adapters.sql_directory import SqlDirectory
 from gateway.adapters.sql_engine import Database
+from gateway.adapters.sql_evidence_book import SqlEvidenceBook
 from gateway.adapters.sql_inbox import SqlInbox
 from gateway.adapters.sql_jobs import SqlJobs
 from gateway.adapters.sql_library import SqlLibrary
@@ -32,12 +35,13 @@ from gateway.adapters.sql_passwords import HashCost, PasswordHashing, SqlPasswor
 from gateway.adapters.sql_quota_books import SqlQuotaBooks
 from gateway.adapters.sql_quota_minutes import SqlMinutes
 from gateway.adapters.sql_sessions import SqlSessions
+from gateway.adapters.sql_stored_files import SqlStoredFiles
 from gateway.adapters.sql_tokens import SqlTokens
 from gateway.adapters.sql_transcripts import SqlTranscripts
 from gateway.adapters.sql_wishes import SqlWishes
 from gateway.adapters.system_ids import random_id
 from gateway.adapters.whatsapp_webhook import split_delivery
-from gateway.core.ids import AccountId, PhoneNumberId
+from gateway.core.ids import AccountId, NodeId, PhoneNumberId
 from gateway.core.quota.lease import LeaseTerms
 from gateway.core.quota.live import LiveQuota, live_quota
 from gateway.core.recording.outlook import Patience
@@ -49,6 +53,7 @@ from gateway.http.serving import serving
 from gateway.http.webhook_signature import WebhookSecrets
 from gateway.ports.accounts import Account, Number, Person, Role
 from gateway.runtime.after_calls import AfterCalls
+from gateway.runtime.evidence_desk import EvidenceDesk, EvidenceSources
 from gateway.runtime.library_desk import LibraryBounds, LibraryDesk
 from gateway.runtime.library_files import open_plain
 from tests.http.fakes import LocalBus, LocalPresence, ShiftedClock, TinyDesk
@@ -199,6 +204,7 @@ async def site_from(
         "tokens": SqlTokens(database, random_id),
         "people": SqlAccounts(database, KEYS, hashing, clock.wall, random_id),
         "audit": SqlAudit(database),
+        "evidence": evidence_desk(database, clock, folder),
         "presence": presence,
         "bus": bus,
         "inbox": SqlInbox(database, clock.wall),
@@ -262,6 +268,20 @@ def library_of(
         clock,
         bounds=LibraryBounds(**bounds),
     )
+
+
+def evidence_desk(database: Database, clock: ShiftedClock, folder: Path) -> EvidenceDesk:
+    """A desk that finds recordings in the site's folder."""
+    sources = EvidenceSources(
+        book=SqlEvidenceBook(database, KEYS),
+        calls=SqlCalls(database, clock.wall),
+        cases=SqlCases(database),
+        contents=FolderContents(folder),
+        directory=SqlDirectory(database, KEYS),
+        files=SqlStoredFiles(database, NodeId("site"), clock.wall),
+        transcripts=SqlTranscripts(database),
+    )
+    return EvidenceDesk(sources, clock, at_once_max=1)
 
 
 def signed(body: bytes, secret: str = APP_SECRET) -> dict[str, str]:

@@ -38,14 +38,19 @@ def of_conclusion(
     before: Conclusion | None,
     told: Facts,
     conclusion: Conclusion | None,
+    files: Mapping[str, str],
     now: float,
 ) -> tuple[Happening, ...]:
-    """Return what to chain when a conclusion is drawn; the same one again is no news."""
+    """Return what to chain when a conclusion is drawn; the same one again is no news.
+
+    `files` are the digests of what is kept now, by what each is.
+    """
     digests = {copy.sha256 for copy in known.officials}
     verified = [_verified(copy, now) for copy in told.officials if copy.sha256 not in digests]
     if conclusion is None or conclusion == before:
         return tuple(verified)
-    return (*verified, Happening(EvidenceKind.VERDICT, now, _verdict(conclusion)))
+    facts = {**_verdict(conclusion), "files": dict(files)}
+    return (*verified, Happening(EvidenceKind.VERDICT, now, facts))
 
 
 def made(

@@ -30,6 +30,7 @@ SMALL_BYTES_MAX = 32 * 1024 * 1024
 """Of everything but the recordings themselves, each."""
 ENTRIES_MAX = 10_000
 _PIECE_BYTES = 1024 * 1024
+_OF_FILES = frozenset({EvidenceKind.RECORDING_MADE.value, EvidenceKind.VERDICT.value})
 
 
 class Signatures(Protocol):
@@ -310,12 +311,7 @@ def _report(
     found: _Found, manifest: Mapping[str, Any], events: Sequence[ChainEvent], signed: int
 ) -> Report:
     recordings = tuple(each for each in found.packed if each.name.startswith(FILES))
-    told = frozenset[str]().union(*(digests_in(event.facts) for event in events))
-    warnings = [
-        f"the chain does not speak of {each.name}"
-        for each in recordings
-        if each.sha256 not in told
-    ]
+    warnings = _unspoken(recordings, events)
     if signed < len(events):
         warnings.append(f"{len(events) - signed} events are not below a daily root yet")
     verdicts = [
@@ -331,6 +327,20 @@ def _report(
         recordings=recordings,
         warnings=tuple(warnings),
     )
+
+
+def _unspoken(recordings: Sequence[Packed], events: Sequence[ChainEvent]) -> list[str]:
+    """Find recordings that the chain does not name.
+
+    One of which the chain tells another digest has been exchanged. One of which it tells
+    nothing is older than the chain.
+    """
+    files = [each for each in events if each.kind in _OF_FILES]
+    told = frozenset[str]().union(*(digests_in(each.facts) for each in files))
+    unspoken = [each.name for each in recordings if each.sha256 not in told]
+    if unspoken and files:
+        raise EvidenceBroken(f"{unspoken[0]} is not the file that the events speak of")
+    return [f"the events do not speak of {name}: it is older than they" for name in unspoken]
 
 
 def event_text(lines: Sequence[str]) -> str:

@@ -1,0 +1,90 @@
+"""`callgate recording …`: recordings and what proves them."""
+
+import asyncio
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from gateway.adapters.ed25519_keys import Ed25519Signatures
+from gateway.adapters.folder_contents import FolderContents
+from gateway.adapters.system_clock import SystemClock
+from gateway.app_evidence import make_evidence_desk
+from gateway.cli_terminal import say, settings, with_stores
+from gateway.core.errors import BadInput, NotFound
+from gateway.core.ids import CallId
+from gateway.core.recording.evidence import EvidenceBroken
+from gateway.core.recording.evidence_package import Report, check_package
+from gateway.foundation import Foundation
+
+app = typer.Typer(no_args_is_help=True, help="Recordings and what proves them.")
+
+
+@app.command("evidence")
+def evidence(
+    call_id: Annotated[str, typer.Argument(help="The call's id.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="File to write.")],
+) -> None:
+    """Write what proves a call's recording: files, events, signatures, as a TAR archive."""
+    if output.exists():
+        raise BadInput(f"{output} is there already")
+
+    async def work(stores: Foundation) -> None:
+        row = await stores.calls.load(CallId(call_id))
+        account = None if row is None else await stores.directory.account(row.account_id)
+        if account is None:
+            raise NotFound("there is no such call")
+        loaded = settings()
+        contents = FolderContents(loaded.recordings_path)
+        desk = make_evidence_desk(loaded, stores, contents, SystemClock())
+        partial = output.with_name(f"{output.name}.part")
+        try:
+            async with desk.package(account, CallId(call_id)) as package:
+                with await asyncio.to_thread(partial.open, "wb") as file:
+                    async for piece in package.stream():
+                        await asyncio.to_thread(file.write, piece)
+            await asyncio.to_thread(partial.replace, output)
+        except EvidenceBroken as error:
+            raise BadInput(f"the events are damaged in the database: {error}") from None
+        except OSError as error:
+            raise BadInput(f"cannot write {output}: {error.strerror}") from None
+        finally:
+            await asyncio.to_thread(partial.unlink, missing_ok=True)
+        say(f"{output}: {package.size} bytes")
+
+    with_stores(work)
+
+
+@app.command("verify")
+def verify(
+    package: Annotated[Path, typer.Argument(help="A package of evidence.")],
+    key: Annotated[
+        list[str] | None, typer.Option(help="Id of a key that is trusted; give several.")
+    ] = None,
+) -> None:
+    """Check a package of evidence, offline: no settings and no database are needed."""
+    _say(check_file(package, frozenset(key) if key else None), is_trusted=bool(key))
+
+
+def check_file(package: Path, trusted: frozenset[str] | None) -> Report:
+    """Check a package of evidence. Raises `BadInput` that says what is wrong with it."""
+    try:
+        with package.open("rb") as file:
+            return check_package(file, Ed25519Signatures(), trusted=trusted)
+    except EvidenceBroken as error:
+        raise BadInput(f"{package} is NOT sound: {error}") from None
+    except OSError as error:
+        raise BadInput(f"cannot read {package}: {error.strerror}") from None
+
+
+def _say(report: Report, *, is_trusted: bool) -> None:
+    say(f"sound: call {report.call}, packed {report.made_at}")
+    say(f"events: {report.events}, {report.signed_events} of them below daily roots")
+    say(f"verdict: {report.verdict or '-'}")
+    for each in report.recordings:
+        say(f"{each.sha256}  {each.name}")
+    for warning in report.warnings:
+        say(f"note: {warning}")
+    say(f"signed with the key {report.key_id}")
+    if not is_trusted:
+        say("Compare it with what `callgate evidence key` prints at the installation.")

@@ -8,9 +8,12 @@ import type {
   CallView,
   Direction,
   Me,
+  OpenPage,
   Problem,
   Quota,
+  Report,
   Trace,
+  Transcript,
 } from "./types";
 
 const ROOT = "/api/v1";
@@ -95,7 +98,18 @@ export interface CallListQuery {
   live?: boolean | undefined;
 }
 
-function queryString(query: CallListQuery): string {
+export interface OpenListQuery {
+  cursor?: string | undefined;
+  limit?: number | undefined;
+  at_risk?: boolean | undefined;
+}
+
+export interface ReportQuery {
+  until?: string | undefined;
+  days?: number | undefined;
+}
+
+function queryString(query: CallListQuery | OpenListQuery | ReportQuery): string {
   const params = new URLSearchParams();
   for (const [name, value] of Object.entries(query)) {
     if (value !== undefined && value !== false) params.set(name, String(value));
@@ -128,7 +142,17 @@ export const api = {
   trace: (id: string, signal?: AbortSignal) =>
     ask<Trace>("GET", `${call(id)}/trace`, { signal }),
 
-  /** For supervisors and admins. */
+  transcript: (id: string, signal?: AbortSignal) =>
+    ask<Transcript>("GET", `${call(id)}/transcript`, { signal }),
+
+  /** For supervisors and admins, as all below that is no call. */
+  openRecordings: (query: OpenListQuery, signal?: AbortSignal) =>
+    ask<OpenPage>("GET", `/recordings/open${queryString(query)}`, { signal }),
+  reconciliation: (query: ReportQuery, signal?: AbortSignal) =>
+    ask<Report>("GET", `/recordings/reconciliation${queryString(query)}`, { signal }),
+  /** Where the browser fetches the same as a table. */
+  reconciliationTable: (query: ReportQuery) =>
+    `${ROOT}/recordings/reconciliation.csv${queryString(query)}`,
   quota: (signal?: AbortSignal) => ask<Quota>("GET", "/quota", { signal }),
 
   /** `key` makes a repeated request harmless: the same key never dials twice. */

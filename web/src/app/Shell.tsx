@@ -11,7 +11,7 @@ import { CallBar } from "../phone/ui/CallBar";
 import { PhonePage } from "../phone/ui/PhonePage";
 import { StatusPill } from "../phone/ui/StatusPill";
 import { useShortcuts } from "../phone/ui/useShortcuts";
-import { IconHourglass, IconList, IconPhone, IconSettings } from "../ui/icons";
+import { IconHourglass, IconList, IconPhone, IconScale, IconSettings } from "../ui/icons";
 import { Banners } from "./Banners";
 import { Boundary } from "./Boundary";
 import { NotFoundPage } from "./NotFoundPage";
@@ -23,11 +23,12 @@ const KeySheet = lazy(() => import("../phone/ui/KeySheet"));
 const CallsPage = lazy(() => import("../calls/CallsPage"));
 const CallPage = lazy(() => import("../calls/CallPage"));
 const MinutesPage = lazy(() => import("../minutes/MinutesPage"));
+const ReconciliationPage = lazy(() => import("../reconciliation/ReconciliationPage"));
 const SettingsPage = lazy(() => import("../settings/SettingsPage"));
 
 interface Place {
   to: string;
-  text: "phone" | "calls" | "minutes" | "settings";
+  text: "phone" | "calls" | "minutes" | "reconciliation" | "settings";
   icon: ComponentType<{ size?: number }>;
   /** Not for agents. */
   isForLeads?: true;
@@ -37,6 +38,7 @@ const places: readonly Place[] = [
   { to: "/", text: "phone", icon: IconPhone },
   { to: "/calls", text: "calls", icon: IconList },
   { to: "/minutes", text: "minutes", icon: IconHourglass, isForLeads: true },
+  { to: "/reconciliation", text: "reconciliation", icon: IconScale, isForLeads: true },
   { to: "/settings", text: "settings", icon: IconSettings },
 ];
 
@@ -102,6 +104,7 @@ export function Shell() {
                 <Route path="/calls" component={CallsPage} />
                 <Route path="/calls/:id">{({ id }) => <CallPage id={id} />}</Route>
                 {isLead && <Route path="/minutes" component={MinutesPage} />}
+                {isLead && <Route path="/reconciliation" component={ReconciliationPage} />}
                 <Route path="/settings" component={SettingsPage} />
                 <Route component={NotFoundPage} />
               </Switch>

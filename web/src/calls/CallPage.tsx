@@ -9,8 +9,11 @@ import type { CallView } from "../api/types";
 import { formatDuration, formatMoment } from "../i18n/format";
 import { talkedMs } from "../phone/calls";
 import { useLine, useMe } from "../phone/context";
+import { newerRecording } from "../phone/recording";
 import { PersonFacts, PersonHead } from "../phone/ui/PersonCard";
 import { RecordingBadge } from "../phone/ui/RecordingBadge";
+import { OutcomeFacts } from "../reconciliation/OutcomeFacts";
+import { TranscriptPanel } from "../reconciliation/TranscriptPanel";
 import { IconArrowLeft } from "../ui/icons";
 import { outcomeText } from "../ui/names";
 import { Problem } from "../ui/Problem";
@@ -37,6 +40,7 @@ export default function CallPage({ id }: { id: string }) {
       {call !== undefined && (
         <>
           <Facts call={call} />
+          {call.transcript && <TranscriptPanel callId={id} />}
           <Ladder callId={id} endedAt={call.ended_at ?? null} />
         </>
       )}
@@ -46,7 +50,13 @@ export default function CallPage({ id }: { id: string }) {
 
 function newer(a: CallView | undefined, b: CallView | undefined): CallView | undefined {
   if (a === undefined || b === undefined) return a ?? b;
-  return a.version >= b.version ? a : b;
+  const [newer, older] = a.version >= b.version ? [a, b] : [b, a];
+  // What was read knows what became of the recording; what was told live may not.
+  return {
+    ...newer,
+    recording: newerRecording(older.recording, newer.recording),
+    transcript: newer.transcript || older.transcript,
+  };
 }
 
 function CallFailed({ error }: { error: unknown }) {
@@ -87,6 +97,7 @@ function Facts({ call }: { call: CallView }) {
         )}
         <PersonFacts call={call} />
         <RecordingBadge call={call} />
+        <OutcomeFacts call={call} />
         <Group gap="xl">
           {facts.map(
             ([label, value]) =>

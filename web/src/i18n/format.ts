@@ -50,6 +50,13 @@ export function formatMinutes(ms: number): string {
   return `${minutes}:${String(whole % 60).padStart(2, "0")}`;
 }
 
+/** A day of a calendar, written `2026-03-10`, whatever the zone of this browser. */
+export function formatDay(day: string): string {
+  return new Intl.DateTimeFormat(locale(), { dateStyle: "medium", timeZone: "UTC" }).format(
+    new Date(`${day}T00:00:00Z`),
+  );
+}
+
 /** Hours and minutes in the account's time zone. */
 export function formatClock(iso: string, timeZone: string): string {
   return new Intl.DateTimeFormat(locale(), {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { CallView, Recording } from "../api/types";
-import { markOf, recordingOf } from "./recording";
-import { callOf } from "./testing";
+import { markOf, outcomeOf, recordingOf } from "./recording";
+import { callOf, matched } from "./testing";
 
 const NOW = Date.parse("2026-05-04T03:00:00.000Z");
 
@@ -12,6 +12,7 @@ function recorded(part: Partial<Recording>): CallView {
     written_ms: 0,
     ends_at: null,
     duration_ms: null,
+    outcome: null,
     ...part,
   };
   return callOf({ recording });
@@ -58,6 +59,21 @@ describe("what is said of a recording", () => {
       ms: 61_500,
     });
     expect(text({ state: "empty" })).toBe("empty");
+    expect(text({ state: "lost" })).toBe("lost");
+    expect(text({ state: "deleted" })).toBe("deleted");
+  });
+
+  it("says that the announcement is spoken, and that a call ended during it", () => {
+    expect(text({ state: "announcing" })).toBe("announcing");
+    expect(text({ state: "empty", reason: "declined" })).toBe("declined");
+    const reason = "no_announcement";
+    expect(text({ state: "refused", reason })).toBe("refused_no_announcement");
+  });
+
+  it("knows an outcome only once both were compared", () => {
+    expect(outcomeOf(callOf())).toBeNull();
+    expect(outcomeOf(recorded({ outcome: { ...matched, verdict: null } }))).toBeNull();
+    expect(outcomeOf(recorded({ outcome: matched }))).toEqual(matched);
   });
 });
 

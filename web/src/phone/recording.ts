@@ -1,6 +1,6 @@
 /** What to say about the recording of a call: a pure function of what the gateway said. */
 
-import type { CallView, Recording } from "../api/types";
+import type { CallView, Recording, RecordingOutcome } from "../api/types";
 
 /** From here on the end of the minutes is counted down, and a minute before it is urgent. */
 export const LOW_MS = 300_000;
@@ -12,7 +12,9 @@ export type RecordingText =
   | "ready"
   | "refused_no_minutes"
   | "refused_ledger_unreachable"
+  | "refused_no_announcement"
   | "failed"
+  | "announcing"
   | "starting"
   | "on"
   | "low"
@@ -21,7 +23,10 @@ export type RecordingText =
   | "stopped_other"
   | "saving"
   | "kept"
-  | "empty";
+  | "declined"
+  | "empty"
+  | "lost"
+  | "deleted";
 
 export interface RecordingShown {
   text: RecordingText;
@@ -32,11 +37,21 @@ export interface RecordingShown {
 
 const plain: Partial<Record<Recording["state"], [RecordingText, RecordingTone]>> = {
   ready: ["ready", "quiet"],
+  announcing: ["announcing", "quiet"],
   capturing: ["starting", "quiet"],
   paused: ["paused", "warn"],
   failed: ["failed", "bad"],
   ended: ["saving", "quiet"],
-  empty: ["empty", "quiet"],
+  lost: ["lost", "bad"],
+  deleted: ["deleted", "quiet"],
+};
+
+const UNCHECKED = "refused_ledger_unreachable";
+
+const refusals: Record<string, RecordingText> = {
+  no_minutes: "refused_no_minutes",
+  no_announcement: "refused_no_announcement",
+  ledger_unreachable: UNCHECKED,
 };
 
 /** Null where nothing is to be said: the account does not record, or nothing is decided yet. */
@@ -52,9 +67,11 @@ export function recordingOf(call: CallView, serverNow: number): RecordingShown |
     return { text: isQuota ? "stopped_quota" : "stopped_other", tone: "bad", ms: 0 };
   }
   if (recording.state === "refused") {
-    const isEmpty = recording.reason === "no_minutes";
-    const text = isEmpty ? "refused_no_minutes" : "refused_ledger_unreachable";
-    return { text, tone: "warn", ms: 0 };
+    return { text: refusals[recording.reason ?? ""] ?? UNCHECKED, tone: "warn", ms: 0 };
+  }
+  if (recording.state === "empty") {
+    const isDeclined = recording.reason === "declined";
+    return { text: isDeclined ? "declined" : "empty", tone: "quiet", ms: 0 };
   }
   const said = plain[recording.state];
   return said === undefined ? null : { text: said[0], tone: said[1], ms: 0 };
@@ -65,6 +82,21 @@ function running(recording: Recording, serverNow: number): RecordingShown {
   const left = Math.max(0, Date.parse(recording.ends_at) - serverNow);
   if (left > LOW_MS) return { text: "on", tone: "live", ms: 0 };
   return { text: "low", tone: left <= URGENT_MS ? "bad" : "warn", ms: left };
+}
+
+/** A verdict that was told is not untold by an older picture of the call. */
+export function newerRecording(
+  held: Recording | null,
+  told: Recording | null,
+): Recording | null {
+  if (held?.outcome?.verdict && !told?.outcome?.verdict) return held;
+  return told;
+}
+
+/** What became of both recordings, once they were compared. */
+export function outcomeOf(call: CallView): RecordingOutcome | null {
+  const outcome = call.recording?.outcome;
+  return outcome?.verdict ? outcome : null;
 }
 
 /** What a person who does not look is told: once when it begins, at 5 min, at 1 min, at the stop. */

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import type { CallView, Me, ServerMessage } from "../api/types";
 import { offers, ownCall } from "./calls";
 import { initialLine, type LineEvent, type LineState, reduce, TOMBSTONES_MAX } from "./reducer";
-import { callOf, me, mine, snapshot } from "./testing";
+import { callOf, matched, me, mine, snapshot } from "./testing";
 
 const RECEIVED = Date.parse("2026-05-04T03:00:00.000Z");
 
@@ -269,6 +269,7 @@ describe("recordings and minutes", () => {
     written_ms: 2_000,
     ends_at: null,
     duration_ms: null,
+    outcome: null,
   };
   const quota = {
     at: "2026-05-04T03:00:00.000Z",
@@ -333,6 +334,27 @@ describe("recordings and minutes", () => {
       later,
     );
     expect(dismissed.lastCall).toBeNull();
+  });
+
+  it("tell what became of the last call's recording, for good", () => {
+    const kept = { ...recording, state: "kept" as const, duration_ms: 2_000 };
+    const compared = { ...kept, outcome: matched };
+    const over = { ...ended, ended_at: "2026-05-04T03:05:00.000Z", recording: kept };
+    const told = message({
+      seq: 3,
+      type: "recording",
+      call_id: over.id,
+      recording: compared,
+    });
+    const state = stateAfter(...connection([talking], [over]), told);
+    expect(state.lastCall?.recording).toEqual(compared);
+    // WhatsApp's own word on the end comes later, and knows nothing of recordings.
+    const again = message({
+      seq: 4,
+      type: "call",
+      call: { ...over, version: over.version + 1 },
+    });
+    expect(reduce(state, again).lastCall?.recording).toEqual(compared);
   });
 
   it("do not show an older call again in place of a newer one", () => {

@@ -16,6 +16,7 @@ import type {
   ServerMessage,
 } from "../api/types";
 import { newerOf } from "../minutes/quota";
+import { newerRecording } from "./recording";
 
 /** How many ended calls are remembered, so that late news cannot bring them back to life. */
 export const TOMBSTONES_MAX = 100;
@@ -196,8 +197,12 @@ function withQuality(state: LineState, { call_id, quality }: QualityMessage): Li
 
 function withRecording(state: LineState, { call_id, recording }: RecordingMessage): LineState {
   const call = state.live[call_id];
-  if (call === undefined) return state;
-  return { ...state, live: { ...state.live, [call_id]: { ...call, recording } } };
+  if (call !== undefined) {
+    return { ...state, live: { ...state.live, [call_id]: { ...call, recording } } };
+  }
+  // What became of it is known only after the end.
+  if (state.lastCall?.id !== call_id) return state;
+  return { ...state, lastCall: { ...state.lastCall, recording } };
 }
 
 /** The highest threshold says all that lower ones did. */
@@ -221,12 +226,16 @@ function lastCallAfter(
   // The recording of a call is made after its end: news of what was put away, or of an older one.
   const isOlder = (call.ended_at ?? "") < (lastCall?.ended_at ?? "");
   if (call.state === "ended" && (call.id === dismissedCall || isOlder)) return lastCall;
-  if (me !== null && isToldAbout(call, held, me.user.id)) return call;
+  if (me !== null && isToldAbout(call, held, me.user.id)) {
+    if (lastCall?.id !== call.id) return call;
+    return { ...call, recording: newerRecording(lastCall.recording, call.recording) };
+  }
   if (lastCall?.id !== call.id) return lastCall;
   // It rings here again: nothing became of it yet.
   if (call.state === "ringing") return null;
   // WhatsApp's own word on how it ended may come after the end.
-  return lastCall.state === "ended" ? call : lastCall;
+  if (lastCall.state !== "ended") return lastCall;
+  return { ...call, recording: newerRecording(lastCall.recording, call.recording) };
 }
 
 /** Worth a word: the end of my own calls, and what became of those that rang at my desk. */

@@ -33,9 +33,22 @@ export function callOf(part: Partial<CallView> = {}): CallView {
     problem: null,
     quality: null,
     recording: null,
+    transcript: false,
     ...part,
   };
 }
+
+export const matched = {
+  verdict: "matched" as const,
+  final: false,
+  record: "official" as const,
+  stored_ms: 2_000,
+  official_ms: 2_300,
+  local_ms: 2_000,
+  offset_ms: -300,
+  digest: "verified" as const,
+  cut_by_quota: false,
+};
 
 export const mine = { id: "u1", name: "Sari" };
 

@@ -25,6 +25,7 @@ export {
   IconPlayerPause,
   IconPlayerPlay,
   IconPlugConnectedX,
+  IconScale,
   IconSettings,
   IconSun,
   IconSunMoon,

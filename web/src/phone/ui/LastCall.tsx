@@ -11,6 +11,7 @@ import { nameOf, outcomeText } from "../../ui/names";
 import { Problem } from "../../ui/Problem";
 import { talkedMs } from "../calls";
 import { useControl, useMe, useOwnership, usePhone, useStation } from "../context";
+import { outcomeOf } from "../recording";
 import classes from "./Call.module.css";
 import { RecordingBadge } from "./RecordingBadge";
 
@@ -33,6 +34,7 @@ export function LastCall({ call }: { call: CallView }) {
           <LinkToCall call={call} />
         </Text>
         {call.state === "ended" && <RecordingBadge call={call} />}
+        <Compared call={call} />
         {call.problem && (
           <Problem
             title={outcome}
@@ -42,6 +44,18 @@ export function LastCall({ call }: { call: CallView }) {
         <CallBack call={call} />
       </Stack>
     </Paper>
+  );
+}
+
+/** Once both recordings are compared: what came of it, in words. */
+function Compared({ call }: { call: CallView }) {
+  const { t } = useTranslation();
+  const outcome = outcomeOf(call);
+  if (outcome?.verdict == null) return null;
+  return (
+    <Text size="sm" c="var(--quiet)" data-testid="compared" data-verdict={outcome.verdict}>
+      {t(`verdict_text.${outcome.verdict}`)}
+    </Text>
   );
 }
 

@@ -9,7 +9,6 @@ from pathlib import Path
 
 from gateway.adapters.announcement_files import AnnouncementFiles
 from gateway.adapters.capture_assembly import AssemblyPlaces, CaptureAssembly
-from gateway.adapters.folder_contents import FolderContents
 from gateway.adapters.media_engine import MediaSocketEngine
 from gateway.adapters.redis_link import RedisLink
 from gateway.adapters.system_clock import SystemClock
@@ -17,6 +16,7 @@ from gateway.adapters.system_ids import random_id
 from gateway.adapters.whatsapp_reader import read_webhook
 from gateway.adapters.whatsapp_webhook import split_delivery
 from gateway.app_evidence import make_evidence_desk
+from gateway.app_keeping import Keeping, open_keeping
 from gateway.app_later import RuntimeLater
 from gateway.app_library import make_library
 from gateway.app_link import open_shared
@@ -36,6 +36,7 @@ from gateway.ports.calls import TraceLine
 from gateway.runtime.call_runtime import CallRuntime
 from gateway.runtime.call_trace import TraceBook
 from gateway.runtime.daily_roots import DailyRoots
+from gateway.runtime.recording_upkeep import Retention
 from gateway.runtime.tasks import Tasks
 from gateway.runtime.upkeep import Upkeep
 from gateway.runtime.world import (
@@ -65,6 +66,7 @@ class _Opened:
     """A gateway that works but for its doors."""
 
     stores: Foundation
+    keeping: Keeping
     world: World
     runtime: CallRuntime
     metrics: GatewayMetrics
@@ -103,6 +105,7 @@ async def _open(stack: AsyncExitStack, settings: Settings) -> _Opened:
         metrics.note_request(line)
 
     media = await open_media(stack, settings, life, later.media_link_changed)
+    keeping = open_keeping(settings, stores, clock)
     world = World(
         calls=stores.calls,
         tombstones=stores.tombstones,
@@ -119,7 +122,7 @@ async def _open(stack: AsyncExitStack, settings: Settings) -> _Opened:
         whatsapp=await open_whatsapp(stack, settings, clock, on_request),
         clock=clock,
         new_id=random_id,
-        official=await open_official(stack, settings, stores, clock),
+        official=await open_official(stack, settings, stores, clock, keeping.vault),
     )
     runtime = await stack.enter_async_context(
         CallRuntime(
@@ -131,8 +134,13 @@ async def _open(stack: AsyncExitStack, settings: Settings) -> _Opened:
     )
     later.is_there(runtime, media_up=media.is_connected, redis_up=shared.link.is_up)
     metrics.watch(Parts(runtime, trace, media, shared.link, shared.bus, shared.nodes, stores))
-    _keep_up(stack, settings, stores, clock)
-    return _Opened(stores, world, runtime, metrics, _checks(stores, media, shared.link))
+    tasks = Tasks(clock)
+    stack.push_async_callback(tasks.close)
+    _keep_up(settings, _Kept(stores, keeping, runtime), clock, tasks)
+    keeping.keep_going(settings, stores, clock, tasks)
+    return _Opened(
+        stores, keeping, world, runtime, metrics, _checks(stores, media, shared.link)
+    )
 
 
 def _runtime_settings(settings: Settings, limits: RuntimeLimits) -> RuntimeSettings:
@@ -145,9 +153,18 @@ def _assembler(settings: Settings) -> CaptureAssembly:
     return CaptureAssembly(AssemblyPlaces(settings.captures_path, settings.recordings_path))
 
 
-def _keep_up(
-    stack: AsyncExitStack, settings: Settings, stores: Foundation, clock: SystemClock
-) -> None:
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """What has to be kept in order."""
+
+    stores: Foundation
+    keeping: Keeping
+    runtime: CallRuntime
+
+
+def _keep_up(settings: Settings, kept: _Kept, clock: SystemClock, tasks: Tasks) -> None:
+    stores = kept.stores
+    balance_changed = kept.runtime.quota.balance_changed
     upkeep = Upkeep(
         {
             "webhooks, tombstones, traces, keys, the audit": stores.purge.run,
@@ -156,13 +173,13 @@ def _keep_up(
             "sessions": stores.sessions.purge,
             "replaced announcements": stores.announcements.purge,
             "log-in tries": stores.login_limit.purge,
+            "recordings kept for their time": Retention(stores.recording_life, balance_changed),
+            "faults of recordings' files": kept.keeping.recheck,
         },
         clock,
         every_s=settings.purge_every_s,
         max_s=_PURGE_MAX_S,
     )
-    tasks = Tasks(clock)
-    stack.push_async_callback(tasks.close)
     tasks.keep_running(upkeep.run, name="upkeep")
 
 
@@ -221,9 +238,7 @@ def _deps(settings: Settings, opened: _Opened, metrics: HttpMetrics) -> PublicDe
         tokens=stores.tokens,
         people=stores.accounts,
         audit=stores.audit,
-        evidence=make_evidence_desk(
-            settings, stores, FolderContents(settings.recordings_path), world.clock
-        ),
+        evidence=make_evidence_desk(settings, stores, opened.keeping.vault, world.clock),
         presence=world.presence,
         bus=world.bus,
         inbox=stores.inbox,
@@ -231,10 +246,10 @@ def _deps(settings: Settings, opened: _Opened, metrics: HttpMetrics) -> PublicDe
         after_calls=after_calls(settings, stores, opened.runtime.desk, world.clock),
         quota_books=stores.quota_books,
         wishes=stores.wishes,
-        library=make_library(settings, stores, world.clock),
-        trace_of=stores.calls.trace,
         announcements=stores.announcements,
         announcement_maker=AnnouncementFiles(longest_s=settings.announcement_max_s),
+        library=make_library(settings, stores, world.clock),
+        trace_of=stores.calls.trace,
         split_delivery=split_delivery,
         wake_inbox=opened.runtime.wake_inbox,
         webhook_secrets=webhook_secrets(settings),

@@ -8,6 +8,7 @@ from gateway.adapters.whatsapp_media import FetchBounds, WhatsAppMedia
 from gateway.core.recording.outlook import Patience
 from gateway.foundation import Foundation
 from gateway.ports.clock import Clock
+from gateway.ports.storage import Contents
 from gateway.runtime.after_calls import AfterCalls
 from gateway.runtime.call_desk import CallDesk
 from gateway.runtime.world import Official
@@ -15,7 +16,11 @@ from gateway.settings import Settings
 
 
 async def open_official(
-    stack: AsyncExitStack, settings: Settings, stores: Foundation, clock: SystemClock
+    stack: AsyncExitStack,
+    settings: Settings,
+    stores: Foundation,
+    clock: SystemClock,
+    contents: Contents,
 ) -> Official:
     """Open the way to Meta's files while `stack` is."""
     media = WhatsAppMedia(
@@ -37,7 +42,7 @@ async def open_official(
         jobs=stores.jobs,
         transcripts=stores.transcripts,
         media=await stack.enter_async_context(media),
-        files=OfficialFiles(settings.recordings_path),
+        files=OfficialFiles(settings.recordings_path, contents),
     )
 
 

@@ -15,6 +15,7 @@ from gateway.adapters.sql_audit import SqlAudit
 from gateway.adapters.sql_calls import SqlCalls
 from gateway.adapters.sql_case_books import SqlCaseBooks
 from gateway.adapters.sql_cases import SqlCases
+from gateway.adapters.sql_data_keys import SqlDataKeys
 from gateway.adapters.sql_directory import SqlDirectory
 from gateway.adapters.sql_engine import Database, DatabaseBounds
 from gateway.adapters.sql_evidence_book import SqlEvidenceBook
@@ -29,8 +30,11 @@ from gateway.adapters.sql_purge import Retention, SqlPurge
 from gateway.adapters.sql_quota_books import SqlQuotaBooks
 from gateway.adapters.sql_quota_contracts import SqlContracts
 from gateway.adapters.sql_quota_minutes import SqlMinutes
+from gateway.adapters.sql_quota_rotation import SqlRotation
+from gateway.adapters.sql_recording_life import SqlRecordingLife
 from gateway.adapters.sql_recordings import SqlRecordings
 from gateway.adapters.sql_sessions import SessionBounds, SqlSessions
+from gateway.adapters.sql_stored_files import SqlStoredFiles
 from gateway.adapters.sql_tokens import SqlTokens, TokenBounds
 from gateway.adapters.sql_transcripts import SqlTranscripts
 from gateway.adapters.sql_wishes import SqlWishes
@@ -56,6 +60,7 @@ class Foundation:
     calls: SqlCalls
     cases: SqlCases
     contracts: SqlContracts
+    data_keys: SqlDataKeys
     directory: SqlDirectory
     evidence: SqlEvidenceBook
     inbox: SqlInbox
@@ -70,7 +75,9 @@ class Foundation:
     purge: SqlPurge
     quota_books: SqlQuotaBooks
     recordings: SqlRecordings
+    recording_life: SqlRecordingLife
     sessions: SqlSessions
+    stored_files: SqlStoredFiles
     tokens: SqlTokens
     tombstones: SqlTombstones
     transcripts: SqlTranscripts
@@ -206,6 +213,7 @@ def _stores(
         audit=SqlAudit(database),
         calls=SqlCalls(database, clock.wall),
         contracts=SqlContracts(database, plans, random_id),
+        data_keys=SqlDataKeys(database, keys, random_id),
         directory=SqlDirectory(database, keys),
         evidence=SqlEvidenceBook(database, keys),
         inbox=SqlInbox(database, clock.wall, waiting_max=settings.inbox_waiting_max),
@@ -216,13 +224,18 @@ def _stores(
             key=keys.derived("login limit"),
             bounds=login_bounds(settings),
         ),
-        minutes=SqlMinutes(database, lease_terms(settings)),
+        minutes=SqlMinutes(
+            database,
+            lease_terms(settings),
+            SqlRotation(plans, recordings_max=settings.quota_rotate_max).make_room,
+        ),
         nodes=SqlNodes(database, clock.wall),
         passwords=SqlPasswords(database, hashing),
         plans=plans,
         purge=SqlPurge(database, retention_of(settings)),
         quota_books=SqlQuotaBooks(database),
         recordings=SqlRecordings(database, node_id),
+        recording_life=SqlRecordingLife(database),
         sessions=SqlSessions(
             database,
             SessionBounds(
@@ -230,9 +243,10 @@ def _stores(
             ),
         ),
         tokens=SqlTokens(database, random_id, token_bounds(settings)),
+        stored_files=SqlStoredFiles(database, node_id),
         tombstones=SqlTombstones(database, clock.wall),
         transcripts=SqlTranscripts(database),
         wishes=SqlWishes(database),
-        cases=SqlCases(database),
+        cases=SqlCases(database, node_id),
         jobs=SqlJobs(database, random_id),
     )

@@ -29,6 +29,7 @@ from gateway.settings_sources import (
     refuse_unknown_variables,
     secret_names,
 )
+from gateway.settings_storage import StorageSettings
 from gateway.settings_types import (
     Addresses,
     BaseUrl,
@@ -44,7 +45,7 @@ REDACTED = "**********"
 Port = int
 
 
-class Settings(BaseSettings):
+class Settings(StorageSettings, BaseSettings):
     """All settings, checked. Built by `load`, once, at the root."""
 
     model_config = SettingsConfigDict(
@@ -197,6 +198,8 @@ class Settings(BaseSettings):
     """How long a capture waits for the database before it stops; packets wait for 5 s."""
     quota_hold_age_max_s: PositiveFloat = 900.0
     """A hold that no call came back for is released after so long."""
+    quota_rotate_max: PositiveInt = 20
+    """Old recordings deleted at once to make room for a new one, where an account may."""
 
     announcement_max_s: float = Field(60.0, ge=1.0, le=300.0)
     """How long an account's own announcement may be."""

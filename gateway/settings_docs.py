@@ -34,6 +34,7 @@ SECTIONS = {
     "Recording minutes": ("quota_",),
     "Announcements and official recordings": ("announcement_", "official_"),
     "Recording library": ("library_",),
+    "Storage of recordings": ("storage_",),
     "Signing in": ("session_", "login_", "api_", "argon2_"),
     "Logs": ("log_",),
 }

@@ -1,25 +1,32 @@
 """Looks into recordings and cuts them (port `FileWork`): `python -m media.official`."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 from typing_extensions import override
 
 from gateway.adapters.capture_assembly import run_module
-from gateway.core.ids import AccountId, CallId
 from gateway.core.recording.intervals import Intervals
 from gateway.ports.cases import FilesDown, FileWork, Inspected, KeptFile, Unsound
+from gateway.ports.storage import Contents, NotStored, StorageDown, Unsealable
 
-SUFFIX = ".official.ogg"
 _UNSOUND = frozenset({"not_ogg_opus", "nothing_recorded", "nothing_kept", "too_large"})
 
 
 class OfficialFiles(FileWork):
-    """Files lie in one folder, by account; fetched ones have no name and are passed open."""
+    """Files lie in one folder, by account; fetched ones have no name and are passed open.
 
-    def __init__(self, folder: Path, *, process_max_s: float = 600.0) -> None:
+    What has left the folder, or is sealed, is had from `contents`.
+    """
+
+    def __init__(
+        self, folder: Path, contents: Contents | None = None, *, process_max_s: float = 600.0
+    ) -> None:
         self._folder = folder
+        self._contents = contents
         self._max_s = process_max_s
 
     @override
@@ -28,17 +35,17 @@ class OfficialFiles(FileWork):
     ) -> Inspected:
         arguments = ["media.official", "inspect", "--file", f"/dev/fd/{fd}"]
         arguments.append(f"--expected={expected_ms}")
-        if ours is not None:
-            arguments += ["--against", str(self._folder / ours.file)]
-            arguments.append(f"--laid-out={_written(laid_out)}")
-        said = await self._run(arguments, fd)
+        if ours is None:
+            said = await self._run(arguments, fd)
+        else:
+            async with self._content(ours) as (path, *fds):
+                arguments += ["--against", path, f"--laid-out={_written(laid_out)}"]
+                said = await self._run(arguments, fd, *fds)
         return Inspected(said["duration_ms"], said["channels"], said["offset_ms"])
 
     @override
-    async def cut_fetched(
-        self, fd: int, call_id: CallId, account_id: AccountId, keep: Intervals
-    ) -> KeptFile:
-        out = self._folder / account_id / f"{call_id}{SUFFIX}"
+    async def cut_fetched(self, fd: int, key: str, keep: Intervals) -> KeptFile:
+        out = self._folder / key
         try:
             await asyncio.to_thread(out.parent.mkdir, parents=True, exist_ok=True, mode=0o700)
         except OSError as error:
@@ -46,9 +53,22 @@ class OfficialFiles(FileWork):
         return await self._cut(f"/dev/fd/{fd}", out, keep, fd)
 
     @override
-    async def cut_kept(self, source: KeptFile, name: str, keep: Intervals) -> KeptFile:
-        path = self._folder / source.file
-        return await self._cut(str(path), path.with_name(name), keep)
+    async def cut_kept(self, source: KeptFile, key: str, keep: Intervals) -> KeptFile:
+        async with self._content(source) as (path, *fds):
+            return await self._cut(path, self._folder / key, keep, *fds)
+
+    @asynccontextmanager
+    async def _content(self, file: KeptFile) -> AsyncIterator[tuple[str, *tuple[int, ...]]]:
+        """Give a path at which a child process finds the content, and what to pass it."""
+        path = self._folder / file.file
+        if self._contents is None or await asyncio.to_thread(path.is_file):
+            yield (str(path),)
+            return
+        try:
+            async with self._contents.hold(file.file) as plain:
+                yield f"/dev/fd/{plain.fd}", plain.fd
+        except (StorageDown, NotStored, Unsealable) as error:
+            raise FilesDown(str(error)) from error
 
     @override
     async def remove(self, file: KeptFile) -> None:

@@ -26,7 +26,13 @@ from gateway.adapters.sql_quota_leases import find_charge
 from gateway.adapters.sql_quota_rows import LockedAccount, lock_account
 from gateway.adapters.sql_recording_facts import call_facts, days_of
 from gateway.adapters.sql_recording_schema import recordings
-from gateway.adapters.sql_stored_files import FileOwner, MadeFile, doom_files, keep_files
+from gateway.adapters.sql_stored_files import (
+    FileOwner,
+    MadeFile,
+    doom_files,
+    expect_files,
+    keep_files,
+)
 from gateway.core.ids import AccountId, CallId, NodeId
 from gateway.core.quota.charge import Charge, Recorded, Stamp
 from gateway.core.recording.announcement import SAMPLES_MAX, Announcement, slowest_ms
@@ -148,18 +154,23 @@ class SqlCases(Cases):
             return False
         return True
 
+    @override
+    async def expect(self, opening: Opening, key: str, role: FileRole, *, now: float) -> None:
+        owner = FileOwner(opening.call_id, opening.account_id, self._node_id)
+        async with self._database.writing() as connection:
+            await expect_files(connection, self._database, owner, [(key, role)], at=now)
+
     async def _note_files(
         self, connection: AsyncConnection, case: Case, conclusion: Conclusion, at: float
     ) -> None:
         """Note what is kept now; all else of the call goes at once.
 
-        What was deleted goes when the deletion said, and not before.
+        What was deleted is doomed already, and goes when the deletion said.
         """
-        if conclusion.verdict is Verdict.DELETED:
-            return
         opening = case.opening
         owner = FileOwner(opening.call_id, opening.account_id, self._node_id)
-        files = _files_of(case.files)
+        is_deleted = conclusion.verdict is Verdict.DELETED
+        files = [] if is_deleted else _files_of(case.files)
         await keep_files(connection, self._database, owner, files, at=at)
         kept = [file.key for file in files]
         await doom_files(connection, opening.call_id, due_at=at, besides=kept)

@@ -14,7 +14,7 @@ from gateway.adapters.sql_quota_leases import find_charge
 from gateway.adapters.sql_quota_rows import LockedAccount
 from gateway.adapters.sql_recording_schema import recordings
 from gateway.adapters.sql_stored_files import doom_files
-from gateway.core.ids import CallId
+from gateway.core.ids import AccountId, CallId
 from gateway.core.quota.charge import Charge, Stamp, give_back
 from gateway.core.quota.ledger import EntryKind
 from gateway.core.recording.facts import Deleted, learn
@@ -80,7 +80,7 @@ async def end_in(
     )
     await doom_files(connection, call_id, due_at=gone_after)
     await connection.execute(delete(transcripts).where(transcripts.c.call_id == call_id))
-    await _tell_case(connection, call_id, order.at)
+    await tell_case(connection, locked.account_id, call_id, order.at)
     await _audit(connection, row, why, order, returned_ms)
     return EndedIn(Ended(call_id, Deletion.DELETED, returned_ms), locked)
 
@@ -101,9 +101,13 @@ async def _return_minutes(
     return locked, charge.charged_ms
 
 
-async def _tell_case(connection: AsyncConnection, call_id: CallId, at: float) -> None:
+async def tell_case(
+    connection: AsyncConnection, account_id: AccountId, call_id: CallId, at: float
+) -> None:
     """Let the comparison of its recordings know, unless its books are closed."""
-    query = select(recording_cases).where(recording_cases.c.call_id == call_id)
+    query = select(recording_cases).where(
+        recording_cases.c.call_id == call_id, recording_cases.c.account_id == account_id
+    )
     row = (await connection.execute(query.with_for_update())).first()
     if row is None:
         return

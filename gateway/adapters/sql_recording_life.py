@@ -4,14 +4,25 @@ from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, literal_column, or_, select, tuple_, update
+from sqlalchemy import (
+    ColumnElement,
+    Row,
+    and_,
+    exists,
+    literal_column,
+    or_,
+    select,
+    tuple_,
+    update,
+)
 from sqlalchemy.ext.asyncio import AsyncConnection
 from typing_extensions import override
 
 from gateway.adapters import sql_audit
 from gateway.adapters.sql_engine import Database, rows_changed
 from gateway.adapters.sql_quota_rows import lock_account
-from gateway.adapters.sql_recording_end import end_in
+from gateway.adapters.sql_quota_schema import charges
+from gateway.adapters.sql_recording_end import end_in, tell_case
 from gateway.adapters.sql_recording_facts import rules_of
 from gateway.adapters.sql_recording_schema import AVAILABLE, recording_rules, recordings
 from gateway.adapters.sql_schema import accounts, calls
@@ -53,13 +64,11 @@ class SqlRecordingLife(RecordingLife):
             done = await end_in(connection, locked, call_id, why=why, order=order)
             if done.ended.outcome is not Deletion.UNKNOWN:
                 return done.ended
-            known = select(calls.c.call_id).where(
-                calls.c.call_id == call_id,
-                calls.c.account_id == account_id,
-                or_(calls.c.ended_at.is_(None), calls.c.ended_at > order.at - _MADE_WITHIN_S),
-            )
-            if (await connection.execute(known)).first() is not None:
+            if await _is_under_way(connection, account_id, call_id):
                 return Ended(call_id, Deletion.NOT_MADE_YET)
+            if why is Why.ERASURE:
+                # There may still come a recording of Meta's.
+                await tell_case(connection, account_id, call_id, order.at)
             return done.ended
 
     @override
@@ -174,8 +183,17 @@ class SqlRecordingLife(RecordingLife):
             return AccountRules(rules, seen + 1)
 
 
-_MADE_WITHIN_S = 3600.0
-"""A call that ended so short a time ago may still get its recording."""
+async def _is_under_way(
+    connection: AsyncConnection, account_id: AccountId, call_id: CallId
+) -> bool:
+    """Whether a call goes on, or was captured and its recording is still to be made."""
+    is_waiting = and_(charges.c.call_id == calls.c.call_id, charges.c.settled_at.is_(None))
+    query = select(calls.c.call_id).where(
+        calls.c.call_id == call_id,
+        calls.c.account_id == account_id,
+        or_(calls.c.ended_at.is_(None), exists().where(is_waiting)),
+    )
+    return (await connection.execute(query)).first() is not None
 
 
 async def _find(
@@ -283,6 +301,7 @@ def _life_of(row: Row[Any]) -> LifeOf:
         state=Life(row.state),
         version=row.version,
         file=row.file,
+        peaks=row.peaks,
         sha256=row.sha256,
         bytes=row.bytes,
         duration_ms=row.duration_ms,

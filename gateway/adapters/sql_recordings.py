@@ -13,13 +13,20 @@ from gateway.adapters.sql_quota_charges import settle_in
 from gateway.adapters.sql_quota_rows import lock_account
 from gateway.adapters.sql_recording_facts import call_facts, days_of
 from gateway.adapters.sql_recording_schema import capture_workers, recordings
-from gateway.adapters.sql_stored_files import FileOwner, MadeFile, doom_files, keep_files
-from gateway.core.ids import CallId, NodeId
+from gateway.adapters.sql_stored_files import (
+    FileOwner,
+    MadeFile,
+    doom_files,
+    expect_files,
+    keep_files,
+    note_copies,
+)
+from gateway.core.ids import AccountId, CallId, NodeId
 from gateway.core.quota.charge import Recorded, Stamp
 from gateway.core.quota.lease import WorkerId
 from gateway.core.recording.evidence import Happening
 from gateway.core.recording.evidence_of_files import made
-from gateway.core.recording.files import FileRole
+from gateway.core.recording.files import FileRole, peaks_key, recording_key
 from gateway.core.recording.lifecycle import Life
 from gateway.ports.quota import ChargedCall
 from gateway.ports.recordings import Assembled, Recording, RecordingStore
@@ -37,6 +44,16 @@ class SqlRecordings(RecordingStore):
         self._node_id = node_id
 
     @override
+    async def expect(self, call_id: CallId, account_id: AccountId, *, now: float) -> None:
+        files = (
+            (recording_key(account_id, call_id), FileRole.LOCAL),
+            (peaks_key(account_id, call_id), FileRole.PEAKS),
+        )
+        owner = FileOwner(call_id, account_id, self._node_id)
+        async with self._database.writing() as connection:
+            await expect_files(connection, self._database, owner, files, at=now)
+
+    @override
     async def keep(self, recording: Recording, recorded: Recorded, stamp: Stamp) -> ChargedCall:
         async with self._database.writing() as connection:
             locked = await lock_account(
@@ -46,9 +63,8 @@ class SqlRecordings(RecordingStore):
             state = (await connection.execute(known)).scalar_one_or_none()
             if state is None:
                 await self._insert(connection, recording)
-            elif state != Life.AVAILABLE:
-                # Made anew after a crash, and deleted in between.
-                await doom_files(connection, recording.call_id, due_at=stamp.at)
+            else:
+                await self._made_again(connection, recording, Life(state), stamp.at)
             charged = await settle_in(connection, locked, recording.call_id, recorded, stamp)
             if state is None:
                 await sql_evidence.append(
@@ -58,6 +74,16 @@ class SqlRecordings(RecordingStore):
                     [_made(recording.assembled, stamp.at)],
                 )
             return charged
+
+    async def _made_again(
+        self, connection: AsyncConnection, recording: Recording, state: Life, at: float
+    ) -> None:
+        """After a crash the files are there once more, whatever became of the first."""
+        if state is not Life.AVAILABLE:
+            await doom_files(connection, recording.call_id, due_at=at)
+            return
+        keys = [file.key for file in _files_of(recording.assembled)]
+        await note_copies(connection, keys, self._node_id)
 
     async def _insert(self, connection: AsyncConnection, recording: Recording) -> None:
         call_id, account_id = recording.call_id, recording.account_id

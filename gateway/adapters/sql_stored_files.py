@@ -1,6 +1,6 @@
 """Rows of the files of recordings: inside the transactions that make or end them, and alone."""
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,7 +20,9 @@ from typing_extensions import override
 
 from gateway.adapters.sql_engine import Database, rows_changed
 from gateway.adapters.sql_recording_schema import (
+    AVAILABLE,
     KEPT,
+    TRASHED,
     recording_rules,
     recordings,
     stored_files,
@@ -30,6 +32,9 @@ from gateway.core.recording.files import Fault, FileRole, FileState, Place
 from gateway.core.recording.lifecycle import Life
 from gateway.ports.storage import DataKeyId, StoredFile, StoredFiles
 
+MAKING_MAX_S = 24 * 3600.0
+"""What was ordered so long ago and is not kept was given up, or lost in a crash."""
+PURGED_AT_ONCE = 500
 PRESENT = (FileState.MAKING.value, FileState.KEPT.value)
 
 
@@ -88,6 +93,64 @@ async def keep_files(
         )
 
 
+async def expect_files(
+    connection: AsyncConnection,
+    database: Database,
+    owner: FileOwner,
+    files: Iterable[tuple[str, FileRole]],
+    *,
+    at: float,
+) -> None:
+    """Note files before they are made; what is kept stays so, and what was deleted doomed.
+
+    One that was given up and is doomed for that is wanted again: whoever removes its bytes
+    looks once more, under the row's lock.
+    """
+    is_deleted = (
+        select(recordings.c.call_id).where(recordings.c.call_id == owner.call_id).exists()
+    )
+    values = {
+        "state": FileState.MAKING.value,
+        "place": Place.FOLDER.value,
+        "node_id": owner.node_id,
+        "due_at": at + MAKING_MAX_S,
+        "gone_at": None,
+    }
+    for key, role in files:
+        fresh = database.insert_new(stored_files).values(
+            key=key,
+            account_id=owner.account_id,
+            call_id=owner.call_id,
+            role=role.value,
+            made_at=at,
+            **values,
+        )
+        await connection.execute(
+            fresh.on_conflict_do_update(
+                index_elements=["key"],
+                set_=values,
+                where=or_(
+                    stored_files.c.state.in_((FileState.MAKING.value, FileState.GONE.value)),
+                    and_(stored_files.c.state == FileState.DOOMED.value, ~is_deleted),
+                ),
+            )
+        )
+
+
+async def note_copies(
+    connection: AsyncConnection, keys: Collection[str], node_id: NodeId | None
+) -> None:
+    """Remember that a node's folder has copies of kept files."""
+    await connection.execute(
+        update(stored_files)
+        .where(
+            stored_files.c.key.in_(list(keys)),
+            stored_files.c.state == FileState.KEPT.value,
+        )
+        .values(node_id=node_id)
+    )
+
+
 async def doom_files(
     connection: AsyncConnection,
     call_id: CallId,
@@ -107,8 +170,6 @@ async def doom_files(
     )
 
 
-MAKING_MAX_S = 24 * 3600.0
-"""What was ordered so long ago and is not kept was given up, or lost in a crash."""
 _is_kept: ColumnElement[bool] = literal_column(f"stored_files.{KEPT}")
 _table = stored_files.c
 
@@ -116,41 +177,9 @@ _table = stored_files.c
 class SqlStoredFiles(StoredFiles):
     """What one node may do with the files of all."""
 
-    def __init__(self, database: Database, node_id: NodeId, wall: Callable[[], float]) -> None:
-        """`wall` gives seconds since the epoch."""
+    def __init__(self, database: Database, node_id: NodeId) -> None:
         self._database = database
         self._node_id = node_id
-        self._wall = wall
-
-    @override
-    async def expect(
-        self, call_id: CallId, account_id: AccountId, files: Sequence[tuple[str, FileRole]]
-    ) -> None:
-        now = self._wall()
-        values = {
-            "state": FileState.MAKING.value,
-            "place": Place.FOLDER.value,
-            "node_id": self._node_id,
-            "due_at": now + MAKING_MAX_S,
-            "gone_at": None,
-        }
-        async with self._database.writing() as connection:
-            for key, role in files:
-                fresh = self._database.insert_new(stored_files).values(
-                    key=key,
-                    account_id=account_id,
-                    call_id=call_id,
-                    role=role.value,
-                    made_at=now,
-                    **values,
-                )
-                await connection.execute(
-                    fresh.on_conflict_do_update(
-                        index_elements=["key"],
-                        set_=values,
-                        where=_table.state.in_((FileState.MAKING.value, FileState.GONE.value)),
-                    )
-                )
 
     @override
     async def find(self, key: str) -> StoredFile | None:
@@ -177,7 +206,11 @@ class SqlStoredFiles(StoredFiles):
             _table.data_key_id.is_(None),
             func.coalesce(recording_rules.c.encrypts, False).is_(True),
         )
-        is_misplaced = or_(wants_sealing, _table.place == Place.FOLDER.value)
+        is_misplaced = or_(
+            wants_sealing,
+            _table.place == Place.FOLDER.value,
+            _table.node_id == self._node_id,
+        )
         return await self._all(
             select(stored_files)
             .outerjoin(recording_rules, recording_rules.c.account_id == _table.account_id)
@@ -232,25 +265,72 @@ class SqlStoredFiles(StoredFiles):
             return [_file_of(row) for row in await connection.execute(query)]
 
     @override
-    async def note_gone(self, keys: Sequence[str], *, now: float) -> None:
+    async def end(
+        self, file: StoredFile, *, now: float, remove: Callable[[], Awaitable[None]]
+    ) -> bool:
         async with self._database.writing() as connection:
-            query = select(_table.call_id).where(_table.key.in_(list(keys))).distinct()
-            calls = list((await connection.execute(query)).scalars())
+            query = select(_table.state).where(_table.key == file.key).with_for_update()
+            state = (await connection.execute(query)).scalar_one_or_none()
+            if state != FileState.DOOMED:
+                return False
+            await remove()
             await connection.execute(
                 update(stored_files)
-                .where(_table.key.in_(list(keys)), _table.state == FileState.DOOMED.value)
+                .where(_table.key == file.key)
                 .values(state=FileState.GONE.value, gone_at=now, due_at=None, node_id=None)
             )
-            await _purge_in(connection, recordings.c.call_id.in_(calls), now)
+            await _purge_in(connection, file.call_id, now)
+            return True
 
     @override
-    async def unchecked(self, *, before: float, limit: int) -> Sequence[StoredFile]:
+    async def purge(self, *, now: float) -> int:
+        files = stored_files.alias()
+        has_bytes = (
+            select(files.c.key)
+            .where(
+                files.c.call_id == recordings.c.call_id,
+                files.c.state != FileState.GONE.value,
+            )
+            .exists()
+        )
+        query = (
+            select(recordings.c.call_id)
+            .where(
+                literal_column(f"recordings.{TRASHED}"),
+                recordings.c.gone_after <= now,
+                ~has_bytes,
+            )
+            .limit(PURGED_AT_ONCE)
+        )
+        async with self._database.writing() as connection:
+            calls = list((await connection.execute(query)).scalars())
+            for call_id in calls:
+                await _purge_in(connection, call_id, now)
+            return len(calls)
+
+    @override
+    async def unchecked(self, *, before: float, after: str, limit: int) -> Sequence[StoredFile]:
         return await self._all(
             select(stored_files)
-            .where(_is_kept, _table.checked_at < before, self._is_here())
-            .order_by(_table.checked_at, _table.key)
+            .where(_is_kept, _table.checked_at < before, _table.key > after, self._is_here())
+            .order_by(_table.key)
             .limit(limit)
         )
+
+    @override
+    async def without_file(self, *, limit: int) -> Sequence[str]:
+        is_kept = (
+            select(_table.key)
+            .where(_table.key == recordings.c.file, _table.state == FileState.KEPT.value)
+            .exists()
+        )
+        query = (
+            select(recordings.c.file)
+            .where(literal_column(f"recordings.{AVAILABLE}"), ~is_kept)
+            .limit(limit)
+        )
+        async with self._database.reading() as connection:
+            return list((await connection.execute(query)).scalars())
 
     @override
     async def note_checked(self, file: StoredFile, *, now: float, fault: Fault | None) -> None:
@@ -279,23 +359,19 @@ class SqlStoredFiles(StoredFiles):
             return rows_changed(changed) == 1
 
 
-async def _purge_in(
-    connection: AsyncConnection, which: ColumnElement[bool], now: float
-) -> None:
-    """Call recordings purged that were deleted, are due, and have no bytes left."""
-    files = stored_files.alias()
-    has_bytes = (
-        select(files.c.key)
-        .where(files.c.call_id == recordings.c.call_id, files.c.state != FileState.GONE.value)
-        .exists()
+async def _purge_in(connection: AsyncConnection, call_id: CallId, now: float) -> None:
+    """Call a recording purged that was deleted, is due, and has no bytes left."""
+    left = select(_table.key).where(
+        _table.call_id == call_id, _table.state != FileState.GONE.value
     )
+    if (await connection.execute(left.limit(1))).first() is not None:
+        return
     await connection.execute(
         update(recordings)
         .where(
-            which,
+            recordings.c.call_id == call_id,
             recordings.c.state == Life.TRASHED.value,
             recordings.c.gone_after <= now,
-            ~has_bytes,
         )
         .values(state=Life.PURGED.value, purged_at=now, version=recordings.c.version + 1)
     )

@@ -8,6 +8,7 @@ from gateway.core.ids import AccountId, CallId
 from gateway.core.quota.charge import Stamp
 from gateway.core.recording.announcement import Announcement
 from gateway.core.recording.facts import Fact, Facts, Mode
+from gateway.core.recording.files import FileRole
 from gateway.core.recording.intervals import Intervals
 from gateway.core.recording.reconcile import Conclusion
 from gateway.core.recording.transcript import Transcript
@@ -90,6 +91,9 @@ class Cases(Protocol):
         by now; nothing was written. `measured_ms` is how long the announcement took.
         """
 
+    async def expect(self, opening: Opening, key: str, role: FileRole, *, now: float) -> None:
+        """Note a file before it is made; what is never concluded of is removed later."""
+
     async def announcement_times(self, announcement: Announcement) -> Sequence[int]:
         """Return the latest measurements of an announcement, ms, oldest first."""
 
@@ -142,13 +146,11 @@ class FileWork(Protocol):
     ) -> Inspected:
         """Look into a fetched file, and lay it over our own recording."""
 
-    async def cut_fetched(
-        self, fd: int, call_id: CallId, account_id: AccountId, keep: Intervals
-    ) -> KeptFile:
-        """Keep intervals of a fetched file."""
+    async def cut_fetched(self, fd: int, key: str, keep: Intervals) -> KeptFile:
+        """Keep intervals of a fetched file under a name of `core.recording.files`."""
 
-    async def cut_kept(self, source: KeptFile, name: str, keep: Intervals) -> KeptFile:
-        """Keep intervals of a file of ours as another one, `name` beside it."""
+    async def cut_kept(self, source: KeptFile, key: str, keep: Intervals) -> KeptFile:
+        """Keep intervals of a file of ours as another one."""
 
     async def remove(self, file: KeptFile) -> None:
         """Delete a file and its peaks; one that is gone is fine."""

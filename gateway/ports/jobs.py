@@ -18,6 +18,8 @@ class JobKind(StrEnum):
 
     FETCH_RECORDING = "fetch_recording"
     FETCH_TRANSCRIPT = "fetch_transcript"
+    STORE = "store"
+    """Move a recording's file to where it is to be kept."""
 
 
 @dataclass(frozen=True, slots=True)

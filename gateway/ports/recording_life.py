@@ -54,6 +54,7 @@ class LifeOf:
     state: Life
     version: int
     file: str
+    peaks: str | None
     sha256: str
     bytes: int
     duration_ms: int

@@ -73,6 +73,9 @@ class Recording:
 class RecordingStore(Protocol):
     """Recordings and the workers that make them. Every method raises `StoreDown`."""
 
+    async def expect(self, call_id: CallId, account_id: AccountId, *, now: float) -> None:
+        """Note the files of a recording before they are made; again is fine."""
+
     async def keep(self, recording: Recording, recorded: Recorded, stamp: Stamp) -> ChargedCall:
         """Note a recording and charge its call, as one; a second time nothing changes."""
 

@@ -1,6 +1,6 @@
 """Where the bytes of recordings lie, and what is known of their files."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import BinaryIO, NewType, Protocol
@@ -136,11 +136,6 @@ class StoredFile:
 class StoredFiles(Protocol):
     """The rows of all files. Every method is one transaction and raises `StoreDown`."""
 
-    async def expect(
-        self, call_id: CallId, account_id: AccountId, files: Sequence[tuple[str, FileRole]]
-    ) -> None:
-        """Note files before they are made in this node's folder."""
-
     async def find(self, key: str) -> StoredFile | None:
         """Return one."""
 
@@ -169,14 +164,26 @@ class StoredFiles(Protocol):
         What was ordered long ago and never kept is doomed first.
         """
 
-    async def note_gone(self, keys: Sequence[str], *, now: float) -> None:
-        """Their bytes are gone; a recording that has none left is purged."""
+    async def end(
+        self, file: StoredFile, *, now: float, remove: Callable[[], Awaitable[None]]
+    ) -> bool:
+        """Let `remove` unlink it in this node's folder, if it is doomed still, and note that.
 
-    async def unchecked(self, *, before: float, limit: int) -> Sequence[StoredFile]:
+        Nobody can order it anew meanwhile, so `remove` must be quick; what lies elsewhere is
+        removed before. A recording that has no bytes left is purged.
+        """
+
+    async def purge(self, *, now: float) -> int:
+        """Call deleted recordings purged that are due and have no files; return how many."""
+
+    async def unchecked(self, *, before: float, after: str, limit: int) -> Sequence[StoredFile]:
         """Return kept files that this node can read and nobody has looked at since `before`.
 
-        Those come first that were not looked at for the longest.
+        In the order of their keys, from behind `after` on.
         """
+
+    async def without_file(self, *, limit: int) -> Sequence[str]:
+        """Return the keys of recordings that are available, and whose file is not kept."""
 
     async def note_checked(self, file: StoredFile, *, now: float, fault: Fault | None) -> None:
         """Remember what a look at the bytes found; `file` has its digest by now."""

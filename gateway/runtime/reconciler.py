@@ -15,6 +15,7 @@ from gateway.core.ids import AccountId, CallId
 from gateway.core.quota.charge import Stamp
 from gateway.core.recording.announcement import MARGIN_MS
 from gateway.core.recording.facts import MISSING, Fact, Facts, LocalCopy, OfficialCopy, learn
+from gateway.core.recording.files import FileRole, cut_key
 from gateway.core.recording.intervals import Interval, Intervals, tidy
 from gateway.core.recording.reconcile import (
     AWAITED_S,
@@ -146,7 +147,8 @@ class Reconciler:
         case = replace(told, facts=facts, conclusion=conclusion, files=files)
         if not await self._write(case, look_at, measured_ms=_measured_ms(case)):
             return False
-        await self._remove_old(before.files, files)
+        if conclusion.verdict is not Verdict.DELETED:
+            await self._remove_old(before.files, files)
         if before.conclusion is None or before.conclusion != conclusion:
             if conclusion.verdict is Verdict.LOST:
                 _log.error("a recording was lost", call_id=case.opening.call_id)
@@ -182,10 +184,8 @@ class Reconciler:
         if fetched is None:
             # What was kept of it before can only become less, and we cannot tell where.
             return known
-        opening = case.opening
-        return await self._files.cut_fetched(
-            fetched.fd, opening.call_id, opening.account_id, keep
-        )
+        key = await self._expect(case, FileRole.OFFICIAL)
+        return await self._files.cut_fetched(fetched.fd, key, keep)
 
     async def _local(self, case: Case, conclusion: Conclusion) -> KeptFile | None:
         keep, known = conclusion.kept_local, case.files.local
@@ -194,9 +194,16 @@ class Reconciler:
         holds = known.holds or (case.facts.local or MISSING).granted
         if keep == holds:
             return known
-        name = f"{case.opening.call_id}.cut.ogg"
-        cut = await self._files.cut_kept(known, name, in_file_time(holds, keep))
+        key = await self._expect(case, FileRole.LOCAL)
+        cut = await self._files.cut_kept(known, key, in_file_time(holds, keep))
         return replace(cut, holds=keep)
+
+    async def _expect(self, case: Case, role: FileRole) -> str:
+        """Name a file that is about to be made, and let it be known before it is there."""
+        opening = case.opening
+        key = cut_key(opening.account_id, opening.call_id, role, case.version)
+        await self._cases.expect(opening, key, role, now=self._clock.wall())
+        return key
 
     async def _remove_old(self, before: CaseFiles, now: CaseFiles) -> None:
         kept = {each.file for each in (now.local, now.official) if each is not None}

@@ -108,6 +108,7 @@ class RecordingWork:
             return False
 
     async def _make(self, call_id: CallId, account_id: AccountId) -> bool:
+        await self._store.expect(call_id, account_id, now=self._clock.wall())
         made = await self._assembler.assemble(call_id, account_id)
         if isinstance(made, NotAssembled):
             # What may hold minutes is never given up by itself: it stays reserved.

@@ -1,6 +1,7 @@
 """One recorded call that is over, with all that compares its recordings, and a sandbox."""
 
 import asyncio
+import re
 import shutil
 import time
 from collections.abc import AsyncIterator
@@ -9,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from gateway.adapters import sql_migrate
+from gateway.adapters.folder_storage import FolderStorage
 from gateway.adapters.official_files import OfficialFiles
 from gateway.adapters.secrets_key_ring import KeyRing
 from gateway.adapters.sql_accounts import SqlAccounts
@@ -22,10 +24,11 @@ from gateway.adapters.sql_passwords import PasswordHashing
 from gateway.adapters.sql_quota_books import SqlQuotaBooks
 from gateway.adapters.sql_quota_minutes import SqlMinutes
 from gateway.adapters.sql_recordings import SqlRecordings
+from gateway.adapters.sql_stored_files import SqlStoredFiles
 from gateway.adapters.sql_transcripts import SqlTranscripts
 from gateway.adapters.system_ids import random_id
 from gateway.adapters.whatsapp_media import FetchBounds, WhatsAppMedia
-from gateway.core.ids import AccountId, CallId, InboxId, Wacid
+from gateway.core.ids import AccountId, CallId, InboxId, NodeId, Wacid
 from gateway.core.quota.charge import Recorded, Stamp
 from gateway.core.quota.lease import LeaseTerms
 from gateway.core.recording.announcement import Announcement
@@ -39,6 +42,8 @@ from gateway.ports.recordings import Assembled, Recording
 from gateway.runtime.official_intake import OfficialIntake
 from gateway.runtime.official_work import FetchRecording, FetchTranscript, OfficialCalls
 from gateway.runtime.reconciler import Reconciler
+from gateway.runtime.recording_upkeep import ByteSweep
+from gateway.runtime.recording_vault import Places
 from media.ogg_reader import OpusReader
 from tests.adapters.quota.conftest import own
 from tests.adapters.sql.rows import CHEAP, NUMBER, a_call
@@ -155,9 +160,15 @@ class Scene:
         kinds = [f"{line.entry.kind} {line.entry.amount_ms:+}" for line in page.lines]
         return [each for each in reversed(kinds) if not each.startswith("capacity")]
 
+    async def sweep(self) -> None:
+        """A day later what was never finished goes."""
+        files = SqlStoredFiles(self.database, NodeId("scene"))
+        places = Places(NodeId("scene"), FolderStorage(self.folder))
+        await ByteSweep(files, places)(now=self.clock.wall() + 2 * 86_400)
+
     def files(self) -> list[str]:
         return sorted(
-            path.name.replace(self.call_id, "call")
+            re.sub(r"call\.\d+\.", "call.", path.name.replace(self.call_id, "call"))
             for path in self.folder.rglob("*")
             if path.is_file()
         )

@@ -42,6 +42,7 @@ async def test_the_end_is_the_same_wherever_a_gateway_is_killed(
             assert (case.conclusion.verdict, case.conclusion.stored_ms) == ("matched", 20_000)
             assert await at.charged_ms() == 20_000
             assert [entry.split()[0] for entry in await at.entries()] == ["settle"]
+            await at.sweep()
             assert at.files() == ["call.official.ogg", "call.ogg"]
 
 

@@ -8,9 +8,12 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from gateway.core.recording.facts import Deleted
+from gateway.adapters.sql_recording_life import SqlRecordingLife
+from gateway.core.recording.lifecycle import Life, Why
 from gateway.core.recording.reconcile import Verdict
+from gateway.core.recording.retention import TRASH_S
 from gateway.core.whatsapp import FileKind
+from gateway.ports.recording_life import Order
 from sandbox.faults import FaultKind, FaultSpec
 from sandbox.sandbox import Sandbox
 from tests.official.conftest import Recordings, digest
@@ -73,7 +76,8 @@ async def test_the_quota_cut_holds_for_metas_file_too(
         await at.work_off()
         await ended(at, Verdict.TRIMMED_TO_QUOTA, 10_000, ["settle"])
         assert at.files() == ["call.official.ogg"]
-        assert length_ms(at.folder / at.account_id / f"{at.call_id}.official.ogg") == 10_000
+        [kept] = at.folder.rglob("*.official.ogg")
+        assert length_ms(kept) == 10_000
 
 
 async def test_a_recording_that_was_cut_short_stands_beside_ours(
@@ -232,12 +236,20 @@ async def test_what_was_deleted_is_not_fetched(
 ) -> None:
     async with scene(tmp_path, sandbox.graph_url) as at:
         await at.record_ours(recordings.ours)
-        await at.reconciler.tell(at.call_id, Deleted())
+        life = SqlRecordingLife(at.database)
+        order = Order(at.clock.wall())
+        await life.delete(at.account_id, at.call_id, why=Why.HAND, order=order)
+        await at.reconciler.settle(at.call_id)
         await tell(at, sandbox, recordings.stereo)
         await at.work_off()
         assert at.troubles == ["the books of its call are closed"]
-        assert at.files() == []
-        assert await at.recordings.find(at.call_id) is None
+        case = await at.case()
+        assert case.conclusion is not None
+        assert case.conclusion.verdict is Verdict.DELETED
+        found = await life.find(at.account_id, at.call_id)
+        assert (found.state, found.gone_after) == (Life.TRASHED, order.at + TRASH_S)
+        assert at.files() == ["call.ogg"], "its bytes go when the deletion said"
+        assert await at.charged_ms() == 0
 
 
 async def test_of_a_transcript_only_what_is_kept_is_kept(

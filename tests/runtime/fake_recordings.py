@@ -86,6 +86,10 @@ class FakeRecordings(RecordingStore):
     workers: dict[WorkerId, tuple[NodeId, bool]] = field(default_factory=dict)
 
     @override
+    async def expect(self, call_id: CallId, account_id: AccountId, *, now: float) -> None:
+        await self._reach()
+
+    @override
     async def keep(self, recording: Recording, recorded: Recorded, stamp: Stamp) -> ChargedCall:
         await self._reach()
         charged = await self.book.settle(

@@ -1,6 +1,7 @@
 """A private S3-compatible server (moto), and a proxy before it that misbehaves on demand."""
 
 import asyncio
+import io
 import itertools
 import os
 import signal
@@ -150,7 +151,7 @@ class FaultyStore:
             session.request(
                 request.method,
                 f"{self.server.url}{request.path_qs}",
-                data=body,
+                data=io.BytesIO(body),
                 headers=headers,
             ) as answer,
         ):

@@ -59,3 +59,16 @@ def cut_key(account_id: AccountId, call_id: CallId, role: FileRole, version: int
     The case's next version has another name, so what is kept is never written over.
     """
     return f"{account_id}/{call_id}.{version}.{role.value}.ogg"
+
+
+SEALED_SUFFIX = ".sealed"
+
+
+def sealed_name(key: str) -> str:
+    """Name what lies in a storage for a file that is sealed."""
+    return key + SEALED_SUFFIX
+
+
+def key_of(name: str) -> str:
+    """Return the key of the file that a name in a storage belongs to."""
+    return name.removesuffix(SEALED_SUFFIX)

@@ -56,7 +56,7 @@ class Shelf:
         database = self.database
         self.recordings = SqlRecordings(database, self.node_id)
         self.life = SqlRecordingLife(database)
-        self.files = SqlStoredFiles(database, self.node_id, self.wall)
+        self.files = SqlStoredFiles(database, self.node_id)
         rotation = SqlRotation(BOOK, recordings_max=self.rotation_max)
         self.minutes = SqlMinutes(database, LeaseTerms(), rotation.make_room)
         self.calls = SqlCalls(database, self.wall)
@@ -160,8 +160,13 @@ class Shelf:
     async def sweep(self) -> int:
         """Let the bytes go that are due, and return how many files that were."""
         due = await self.files.due(now=self.wall.now, limit=100)
-        await self.files.note_gone([file.key for file in due], now=self.wall.now)
+        for file in due:
+            assert await self.files.end(file, now=self.wall.now, remove=_nothing)
         return len(due)
+
+
+async def _nothing() -> None:
+    """There are no bytes here."""
 
 
 def day_of(last_day: str) -> float:

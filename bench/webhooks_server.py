@@ -163,6 +163,7 @@ def deps_of(
         announcements=UNUSED,
         announcement_maker=UNUSED,
         library=UNUSED,
+        deletion=UNUSED,
         trace_of=foundation.calls.trace,
         split_delivery=split_delivery,
         wake_inbox=runtime.wake_inbox,

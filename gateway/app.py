@@ -18,7 +18,7 @@ from gateway.adapters.whatsapp_webhook import split_delivery
 from gateway.app_evidence import make_evidence_desk
 from gateway.app_keeping import Keeping, open_keeping
 from gateway.app_later import RuntimeLater
-from gateway.app_library import make_library
+from gateway.app_library import make_deletion, make_library
 from gateway.app_link import open_shared
 from gateway.app_media import open_media
 from gateway.app_metrics import GatewayMetrics, Parts
@@ -229,6 +229,7 @@ async def _serve(stack: AsyncExitStack, settings: Settings, opened: _Opened) -> 
 
 def _deps(settings: Settings, opened: _Opened, metrics: HttpMetrics) -> PublicDeps:
     stores, world = opened.stores, opened.world
+    library = make_library(settings, stores, world.clock)
     return PublicDeps(
         desk=opened.runtime.desk,
         directory=stores.directory,
@@ -248,7 +249,8 @@ def _deps(settings: Settings, opened: _Opened, metrics: HttpMetrics) -> PublicDe
         wishes=stores.wishes,
         announcements=stores.announcements,
         announcement_maker=AnnouncementFiles(longest_s=settings.announcement_max_s),
-        library=make_library(settings, stores, world.clock),
+        library=library,
+        deletion=make_deletion(library, stores, opened.runtime.quota.balance_changed),
         trace_of=stores.calls.trace,
         split_delivery=split_delivery,
         wake_inbox=opened.runtime.wake_inbox,

@@ -1,11 +1,15 @@
 """The library of recordings, as the settings want it."""
 
+from collections.abc import Callable
 from functools import partial
 
 from gateway.adapters.audio_transcoding import AudioTranscoding, TranscodeBounds
 from gateway.adapters.folder_storage import FolderStorage
+from gateway.adapters.sql_recording_life import SqlRecordingLife
+from gateway.core.ids import AccountId
 from gateway.foundation import Foundation
 from gateway.ports.clock import Clock
+from gateway.runtime.library_deletion import LibraryDeletion
 from gateway.runtime.library_desk import LibraryBounds, LibraryDesk
 from gateway.runtime.library_files import open_plain
 from gateway.settings import Settings
@@ -29,4 +33,13 @@ def make_library(settings: Settings, stores: Foundation, clock: Clock) -> Librar
             exports_max=settings.library_exports_max,
             convert_length_max_s=settings.library_convert_length_max_s,
         ),
+    )
+
+
+def make_deletion(
+    desk: LibraryDesk, stores: Foundation, balance_changed: Callable[[AccountId], None]
+) -> LibraryDeletion:
+    """Join what people delete and hold recordings with."""
+    return LibraryDeletion(
+        desk, SqlRecordingLife(stores.database), balance_changed=balance_changed
     )

@@ -30,6 +30,7 @@ from gateway.runtime.after_calls import AfterCalls
 from gateway.runtime.call_desk import Joined, LegChoice, OpenedLeg
 from gateway.runtime.call_view import CallView
 from gateway.runtime.evidence_desk import EvidenceDesk
+from gateway.runtime.library_deletion import LibraryDeletion
 from gateway.runtime.library_desk import LibraryDesk
 from gateway.runtime.notices import Notice
 from gateway.runtime.presence_board import PersonState
@@ -172,6 +173,7 @@ class PublicDeps:
     quota_books: QuotaBooks
     wishes: Wishes
     library: LibraryDesk
+    deletion: LibraryDeletion
     trace_of: TraceOf
     announcements: Announcements
     announcement_maker: AnnouncementMaker

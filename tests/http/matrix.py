@@ -48,6 +48,8 @@ BODIES: dict[str, Any] = {
     "calls.hold": {"held": True},
     "recordings.note": {"note": "Called back"},
     "recordings.download_many": {"ids": [CALL]},
+    "recordings.delete_many": {"ids": [CALL]},
+    "recordings.hold": {"why": "court case 7"},
     "tokens.create": {"name": "CRM", "scopes": ["quota.read"]},
 }
 """What each route is sent; one that needs a body and is not here answers 422, and fails."""

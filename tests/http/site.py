@@ -34,6 +34,7 @@ from gateway.adapters.sql_login_limit import LoginBounds, SqlLoginLimit
 from gateway.adapters.sql_passwords import HashCost, PasswordHashing, SqlPasswords
 from gateway.adapters.sql_quota_books import SqlQuotaBooks
 from gateway.adapters.sql_quota_minutes import SqlMinutes
+from gateway.adapters.sql_recording_life import SqlRecordingLife
 from gateway.adapters.sql_sessions import SqlSessions
 from gateway.adapters.sql_stored_files import SqlStoredFiles
 from gateway.adapters.sql_tokens import SqlTokens
@@ -54,6 +55,7 @@ from gateway.http.webhook_signature import WebhookSecrets
 from gateway.ports.accounts import Account, Number, Person, Role
 from gateway.runtime.after_calls import AfterCalls
 from gateway.runtime.evidence_desk import EvidenceDesk, EvidenceSources
+from gateway.runtime.library_deletion import LibraryDeletion
 from gateway.runtime.library_desk import LibraryBounds, LibraryDesk
 from gateway.runtime.library_files import open_plain
 from tests.http.fakes import LocalBus, LocalPresence, ShiftedClock, TinyDesk
@@ -84,6 +86,8 @@ class Site:
     account: Account
     people: dict[Role, Person]
     woken: list[None] = field(default_factory=list)
+    returned: list[AccountId] = field(default_factory=list)
+    """Accounts whose minutes were said to have returned."""
 
     @property
     def origin(self) -> str:
@@ -187,6 +191,7 @@ async def site_from(
     clock, presence, bus = ShiftedClock(), LocalPresence(), LocalBus()
     desk = TinyDesk(presence)
     woken: list[None] = []
+    returned: list[AccountId] = []
     sessions = changes.pop("sessions_of", SqlSessions)(database)
     minutes = SqlMinutes(database, LeaseTerms())
     books = SqlQuotaBooks(database)
@@ -219,7 +224,10 @@ async def site_from(
         ),
         "quota_books": books,
         "wishes": SqlWishes(database),
-        "library": library_of(database, folder / "recordings", clock),
+        "library": (library := library_of(database, folder / "recordings", clock)),
+        "deletion": LibraryDeletion(
+            library, SqlRecordingLife(database), balance_changed=returned.append
+        ),
         "trace_of": SqlCalls(database, clock.wall).trace,
         "announcements": SqlAnnouncements(database),
         "announcement_maker": TinyMaker(),
@@ -251,6 +259,7 @@ async def site_from(
                 account=template.account,
                 people=template.people,
                 woken=woken,
+                returned=returned,
             )
     finally:
         hashing.close()

@@ -63,6 +63,8 @@ class FakeGateway:
         """Cleared: legs wait before they are answered."""
         self.leg_gate.set()
         self._sockets: dict[web.WebSocketResponse, tuple[str, list[int]]] = {}
+        self.call_settings: Any = None
+        """Made with the routes."""
         self._runner: web.AppRunner | None = None
         self.port = 0
 
@@ -230,7 +232,8 @@ class FakeGateway:
     ) -> web.StreamResponse:
         is_api = request.path.startswith("/api/")
         if is_api and not request.path.endswith("/events"):
-            body = await request.json() if request.can_read_body else None
+            is_json = request.can_read_body and request.content_type == "application/json"
+            body = await request.json() if is_json else None
             request[BODY] = body or {}
             self.requests.append((request.method, request.path, body))
             word = request.path.rsplit("/", 1)[1]
@@ -287,5 +290,7 @@ def problem(code: str, status: int, **more: Any) -> web.Response:
 def routes(gateway: FakeGateway) -> list[web.RouteDef]:
     """The routes; what they do stands in `fake_routes`."""
     from tests.web.fake_routes import make_routes  # noqa: PLC0415  (the two need each other)
+    from tests.web.fake_settings import FakeSettings  # noqa: PLC0415  (as above)
 
-    return make_routes(gateway)
+    gateway.call_settings = FakeSettings(gateway)
+    return [*gateway.call_settings.routes(), *make_routes(gateway)]

@@ -2,9 +2,12 @@
 
 import type {
   AgentLegCreated,
+  Announcement,
   Availability,
   CallAndAnswer,
   CallPage,
+  CallSettings,
+  CallSettingsChange,
   CallView,
   Direction,
   Me,
@@ -18,6 +21,7 @@ import type {
 
 const ROOT = "/api/v1";
 const ANSWER_WITHIN_MS = 15_000;
+const UPLOAD_WITHIN_MS = 90_000;
 
 /** The gateway (or the network) said no. `code` is stable; `status` is 0 when no answer came. */
 export class Refused extends Error {
@@ -51,13 +55,15 @@ export function whenSignedOut(react: () => void): void {
 
 interface Ask {
   body?: unknown;
+  /** Sent as it is, in place of a body. */
+  file?: Blob;
   headers?: Record<string, string>;
   signal?: AbortSignal | undefined;
   keepalive?: boolean;
 }
 
 async function ask<T>(method: string, path: string, how: Ask = {}): Promise<T> {
-  const timeout = AbortSignal.timeout(ANSWER_WITHIN_MS);
+  const timeout = AbortSignal.timeout(how.file ? UPLOAD_WITHIN_MS : ANSWER_WITHIN_MS);
   const init: RequestInit = {
     method,
     credentials: "same-origin",
@@ -68,6 +74,10 @@ async function ask<T>(method: string, path: string, how: Ask = {}): Promise<T> {
   if (how.body !== undefined) {
     init.body = JSON.stringify(how.body);
     init.headers = { ...init.headers, "content-type": "application/json" };
+  }
+  if (how.file !== undefined) {
+    init.body = how.file;
+    init.headers = { ...init.headers, "content-type": "application/octet-stream" };
   }
   const response = await fetch(ROOT + path, init).catch((error: unknown) => {
     if (how.signal?.aborted) throw error;
@@ -153,6 +163,15 @@ export const api = {
   /** Where the browser fetches the same as a table. */
   reconciliationTable: (query: ReportQuery) =>
     `${ROOT}/recordings/reconciliation.csv${queryString(query)}`,
+  callSettings: (signal?: AbortSignal) =>
+    ask<CallSettings>("GET", "/settings/calls", { signal }),
+  changeCallSettings: (body: CallSettingsChange) =>
+    ask<CallSettings>("PUT", "/settings/calls", { body }),
+  uploadAnnouncement: (file: Blob) =>
+    ask<Announcement>("PUT", "/settings/calls/announcement", { file }),
+  removeAnnouncement: () => ask<void>("DELETE", "/settings/calls/announcement"),
+  /** Where the browser hears it. */
+  announcementSound: `${ROOT}/settings/calls/announcement`,
   quota: (signal?: AbortSignal) => ask<Quota>("GET", "/quota", { signal }),
 
   /** `key` makes a repeated request harmless: the same key never dials twice. */

@@ -41,6 +41,7 @@ describe("what is said of a recording", () => {
     const reason = "ledger_unreachable";
     expect(text({ state: "refused", reason })).toBe("refused_ledger_unreachable");
     expect(text({ state: "failed", reason: "media" })).toBe("failed");
+    expect(text({ state: "refused", reason: "media" })).toBe("failed");
   });
 
   it("counts down within five minutes of the end, urgently in the last one", () => {

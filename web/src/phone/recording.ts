@@ -52,6 +52,7 @@ const refusals: Record<string, RecordingText> = {
   no_minutes: "refused_no_minutes",
   no_announcement: "refused_no_announcement",
   ledger_unreachable: UNCHECKED,
+  media: "failed",
 };
 
 /** Null where nothing is to be said: the account does not record, or nothing is decided yet. */

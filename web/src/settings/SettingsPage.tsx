@@ -1,26 +1,49 @@
-/** What a person can set for this browser. */
+/** What a person can set for this browser and, as supervisor or admin, see of the account. */
 
-import { Button, Grid, Paper, Stack, Switch, Text, Title } from "@mantine/core";
+import { Button, Grid, Paper, Stack, Switch, Tabs, Text, Title } from "@mantine/core";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
-import { usePhone, usePreferences } from "../phone/context";
+import { useMe, usePhone, usePreferences } from "../phone/context";
 import { LanguageChoice, ThemeChoice } from "../ui/Choices";
 import { AudioSettings } from "./AudioSettings";
+import { RecordingSettings } from "./RecordingSettings";
 
 export default function SettingsPage() {
   const { t } = useTranslation();
+  const isLead = useMe().user.role !== "agent";
   return (
     <Stack gap="md">
       <Title order={1}>{t("settings.title")}</Title>
-      <Grid gap="md">
-        <Grid.Col span={{ base: 12, md: 7 }}>
-          <AudioSettings />
-        </Grid.Col>
-        <Grid.Col span={{ base: 12, md: 5 }}>
-          <DeskSettings />
-        </Grid.Col>
-      </Grid>
+      {isLead ? (
+        <Tabs defaultValue="browser" keepMounted={false}>
+          <Tabs.List mb="md">
+            <Tabs.Tab value="browser">{t("settings.browser")}</Tabs.Tab>
+            <Tabs.Tab value="recording">{t("settings.recording")}</Tabs.Tab>
+          </Tabs.List>
+          <Tabs.Panel value="browser">
+            <BrowserSettings />
+          </Tabs.Panel>
+          <Tabs.Panel value="recording">
+            <RecordingSettings />
+          </Tabs.Panel>
+        </Tabs>
+      ) : (
+        <BrowserSettings />
+      )}
     </Stack>
+  );
+}
+
+function BrowserSettings() {
+  return (
+    <Grid gap="md">
+      <Grid.Col span={{ base: 12, md: 7 }}>
+        <AudioSettings />
+      </Grid.Col>
+      <Grid.Col span={{ base: 12, md: 5 }}>
+        <DeskSettings />
+      </Grid.Col>
+    </Grid>
   );
 }
 

@@ -56,6 +56,7 @@ class Egress:
         "_comfort",
         "_comfort_after_s",
         "_comfort_frame",
+        "_comfort_kind",
         "_context",
         "_drops",
         "_event",
@@ -76,6 +77,7 @@ class Egress:
         "_timestamp",
         "_timestamp_at",
         "_timestamp_shift",
+        "_tune",
         "_view",
         "is_comfort_owed",
         "is_released",
@@ -91,6 +93,7 @@ class Egress:
         *,
         buffer: PacketBuffer,
         comfort: ComfortNoise,
+        tune: ComfortNoise | None = None,
         drops: Counter[str],
         on_first: Callable[[], None],
     ) -> None:
@@ -109,7 +112,8 @@ class Egress:
         self._session = SrtpContext(buffer, spec.keys, receiving=False)
         self._context: Any = self._session.context
         self._protect = srtp_protect
-        self._comfort = comfort
+        self._comfort = self._comfort_kind = comfort
+        self._tune = tune or comfort
         self._comfort_frame = 0
         self._prompt: Prompt | None = None
         self._in_step = spec.in_step
@@ -144,6 +148,13 @@ class Egress:
         """Let the peer hear `prompt` from the next tick on, and nothing else; None ends it."""
         self._prompt = prompt
         self.leave(PROMPT)
+
+    def set_hold(self, on: bool) -> None:
+        """Let the comfort stream be the tune of a line on hold, from its beginning."""
+        kind = self._tune if on else self._comfort
+        if kind is not self._comfort_kind:
+            self._comfort_kind = kind
+            self._comfort_frame = -1
 
     def timestamp_at(self, now: float) -> int:
         """RTP timestamp of the instant `now` on this line."""
@@ -253,7 +264,7 @@ class Egress:
             following = self._following(now)
             marker = MARKER
             self._source = COMFORT
-        frames = self._comfort.frames
+        frames = self._comfort_kind.frames
         self._comfort_frame = (self._comfort_frame + 1) % len(frames)
         self._send_own(frames[self._comfort_frame], following, marker, now)
         return now

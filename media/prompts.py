@@ -23,7 +23,7 @@ SEED: Final = 4733
 
 @dataclass(frozen=True, slots=True)
 class ComfortNoise:
-    """Faint noise as Opus packets of 20 ms each, played round and round."""
+    """Faint noise, or a tune, as Opus packets of 20 ms each, played round and round."""
 
     frames: tuple[bytes, ...]
 

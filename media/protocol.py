@@ -182,7 +182,7 @@ class SetMute(Message):
 
 
 class SetHold(Message):
-    """Part both directions without detaching: each side hears the comfort stream."""
+    """Part both directions without detaching: the customer hears a tune, the agent comfort."""
 
     type: Literal["set_hold"] = "set_hold"
     id: str

@@ -62,6 +62,10 @@ class PythonStream:
         self.egress.is_comfort_owed = on
         self._relay.hasten()
 
+    def set_hold(self, on: bool) -> None:
+        """Whether that stream is the tune of a line on hold."""
+        self.egress.set_hold(on)
+
     def play(self, prompt: Prompt | None) -> None:
         """Let the peer hear `prompt`, once released, in place of all else; None ends it."""
         self.egress.play(prompt)
@@ -103,10 +107,13 @@ class PythonRelay:
         *,
         buffer: PacketBuffer,
         comfort: ComfortNoise,
+        tune: ComfortNoise | None = None,
         bounds: LegSettings,
     ) -> None:
+        """`tune` is for lines on hold; None: they get the comfort noise too."""
         self._buffer = buffer
         self._comfort = comfort
+        self._tune = tune
         self._bounds = bounds
         self._keys = SourceKeys()
         self._clock = ComfortClock(loop)
@@ -133,6 +140,7 @@ class PythonRelay:
             spec,
             buffer=self._buffer,
             comfort=self._comfort,
+            tune=self._tune,
             drops=drops,
             on_first=observer.first_rtp_sent,
         )

@@ -114,6 +114,9 @@ class MediaStream(Protocol):
     def set_comfort(self, on: bool) -> None:
         """Whether a continuous stream is owed to the peer while nothing is relayed."""
 
+    def set_hold(self, on: bool) -> None:
+        """Whether that stream is the tune of a line on hold."""
+
     def play(self, prompt: Prompt | None) -> None:
         """Let the peer hear `prompt`, once released, in place of all else; None ends it."""
 

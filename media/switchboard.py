@@ -78,10 +78,11 @@ class Switchboard:
 
     def route(self, whatsapp: Leg) -> None:
         """Make the streams follow what is attached, held and muted."""
-        agent = whatsapp.attached
+        agent, held = whatsapp.attached, whatsapp.held
+        if whatsapp.stream is not None:
+            whatsapp.stream.set_hold(held)
         if agent is None or agent.stream is None or whatsapp.stream is None:
             return
-        held = whatsapp.held
         agent.stream.set_comfort(True)
         whatsapp.stream.relay_to(None if held else agent.stream)
         agent.stream.relay_to(None if held or whatsapp.muted else whatsapp.stream)

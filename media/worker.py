@@ -17,6 +17,7 @@ from media.commands import CommandDesk
 from media.endpoints import EndpointFactory, PortPoller
 from media.event_log import EventLog
 from media.gateway_server import GatewayServer
+from media.hold_tune import load_hold_tune
 from media.prompts import ComfortNoise
 from media.protocol import CloseReason
 from media.python_relay import PythonRelay
@@ -48,7 +49,9 @@ async def serve(settings: WorkerSettings, *, token: str, comfort: ComfortNoise) 
         loop.add_signal_handler(number, stop, CloseReason.WORKER_STOPPED)
     buffer = PacketBuffer()
     poller = PortPoller(loop, settings.poll)
-    relay = PythonRelay(loop, buffer=buffer, comfort=comfort, bounds=settings.leg)
+    relay = PythonRelay(
+        loop, buffer=buffer, comfort=comfort, tune=load_hold_tune(), bounds=settings.leg
+    )
     context = _context(settings, poller, relay, buffer)
     server = GatewayServer(context, settings.socket_path, token)
     await server.start()

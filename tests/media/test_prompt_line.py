@@ -6,7 +6,7 @@ import pytest
 
 from media.prompts import Prompt
 from tests.media.test_line import FRAME, T0, speak, tick
-from tests.media.wire import KEYPAD, Wire, steps
+from tests.media.wire import COMFORT_FRAMES, KEYPAD, TUNE_FRAMES, Wire, steps
 
 FRAMES = tuple(b"prompt-%d" % index for index in range(10))
 
@@ -98,3 +98,19 @@ def test_a_stalled_process_loses_no_frame_of_it(wire: Wire) -> None:
     heard = wire.heard()
     assert [one.payload for one in heard] == list(FRAMES)
     assert steps(heard)[2][1] > 40 * FRAME
+
+
+def test_a_held_line_hears_the_tune_from_its_beginning_each_time(wire: Wire) -> None:
+    wire.egress.is_comfort_owed = True
+    now = tick(wire, 2, T0)
+    for _ in range(2):
+        wire.egress.set_hold(True)
+        now = tick(wire, 6, now)
+        wire.egress.set_hold(True)
+        wire.egress.set_hold(False)
+        now = tick(wire, 2, now)
+    heard = wire.heard()
+    assert steps(heard) == [(1, FRAME)] * 17
+    told = [one.payload for one in heard]
+    assert told[2:8] == told[10:16] == [*TUNE_FRAMES, *TUNE_FRAMES[:2]]
+    assert {*told[:2], *told[8:10], *told[16:]} <= set(COMFORT_FRAMES)

@@ -22,6 +22,7 @@ from media.srtp import PROFILES, PacketBuffer, SrtpContext, SrtpKeys, SrtpProfil
 OPUS = 111
 KEYPAD = 126
 COMFORT_FRAMES = (b"comfort-0", b"comfort-1", b"comfort-2")
+TUNE_FRAMES = (b"tune-0", b"tune-1", b"tune-2", b"tune-3")
 SSRC_OUT = 0x0D15EA5E
 
 
@@ -98,6 +99,7 @@ class Wire:
             self.spec,
             buffer=self.buffer,
             comfort=ComfortNoise(COMFORT_FRAMES),
+            tune=ComfortNoise(TUNE_FRAMES),
             drops=self.drops,
             on_first=self.notes.first_rtp_sent,
         )

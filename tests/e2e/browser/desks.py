@@ -10,6 +10,7 @@ from playwright.async_api import Browser, Page
 from gateway.demo.check import AGENT_HZ, CUSTOMER_DBFS, CUSTOMER_HZ
 from gateway.demo.sandbox_control import Report
 from gateway.demo.stack import CUSTOMER_ID, CUSTOMER_PHONE, Stack
+from media.hold_tune import NOTES_HZ
 from tests.e2e.browser import ears
 from tests.web import softphone
 
@@ -110,6 +111,17 @@ async def customer_hears(stack: Stack, wacid: str, hz: float) -> Report:
 async def customer_hears_silence(stack: Stack, wacid: str) -> None:
     """Wait until the customer hears nothing of the agent."""
     await _until(stack, wacid, lambda measured: measured["level_dbfs"] < -50, "silence")
+
+
+async def customer_hears_the_tune(stack: Stack, wacid: str) -> None:
+    """Wait until the customer hears a note of the tune of held lines."""
+
+    def is_note(measured: Report) -> bool:
+        return any(abs(measured["dominant_hz"] - hertz) < 12 for hertz in NOTES_HZ)
+
+    await _until(
+        stack, wacid, lambda told: is_note(told) and told["level_dbfs"] > -45, "the tune"
+    )
 
 
 async def _until(

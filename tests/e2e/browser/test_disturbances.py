@@ -13,6 +13,7 @@ from tests.e2e.browser.desks import (
     ANA,
     customer_hears,
     customer_hears_silence,
+    customer_hears_the_tune,
     desks_at,
     ended_well,
     go_ready_plainly,
@@ -64,7 +65,7 @@ async def test_on_hold_neither_hears_the_other(
     page, wacid = conversation
     await softphone.hold(page)
     await ears.until_silent(page)
-    await customer_hears_silence(stack, wacid)
+    await customer_hears_the_tune(stack, wacid)
 
     await softphone.resume_from_hold(page)
     await ears.until_tone(page, CUSTOMER_HZ)

@@ -1,7 +1,7 @@
 """Looks into recordings from outside, and cuts them: `python -m media.official inspect|cut …`.
 
     inspect --file FILE [--against OURS [--laid-out 0:20000,35000:50000] [--expected MS]]
-    cut --file FILE --out OUT --keep 300:30300,… [--peaks PEAKS]
+    cut --file FILE --out OUT --keep 300:30300,…
 
 A process of its own, with low priority and bounded means: a foreign file that harms it harms
 nothing else. Prints one line of JSON: what was found or made, or `error` and `reason` with exit
@@ -17,8 +17,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 
-import av
-
 from media.assemble import (
     BAD_INPUT,
     DISK_FAILED,
@@ -28,7 +26,6 @@ from media.assemble import (
     replacing,
 )
 from media.assemble_ogg import DigestingSink
-from media.assemble_peaks import encode_channels, peaks_in
 from media.envelope import Floats, read_envelope, read_samples, spread
 from media.offset import find_offset
 from media.offset_fine import LISTEN_MS as LISTEN_MS_FINE
@@ -64,7 +61,6 @@ class CutFile:
     duration_ms: int
     bytes: int
     sha256: str
-    has_peaks: bool = False
 
 
 def inspect(
@@ -131,18 +127,14 @@ def _check_streams(reader: OpusReader) -> None:
         raise BadOgg("it has more than two channels")
 
 
-def cut_file(file: Path, out: Path, keep: Intervals, *, peaks: Path | None = None) -> CutFile:
-    """Write `out` whole and durable, or not at all; raises `AssemblyFailed`.
-
-    `peaks` are written too if wanted, unless the sound cannot be decoded.
-    """
+def cut_file(file: Path, out: Path, keep: Intervals) -> CutFile:
+    """Write `out` whole and durable, or not at all; raises `AssemblyFailed`."""
     try:
         with file.open("rb") as source, replacing(out) as (target, _):
             sink = DigestingSink(target)
             samples = cut(source, sink, keep)
             target.flush()
             os.fsync(target.fileno())
-        has_peaks = peaks is not None and _draw(out, peaks)
     except BadOgg as error:
         raise AssemblyFailed("not_ogg_opus", str(error)) from error
     except ValueError as error:
@@ -151,21 +143,7 @@ def cut_file(file: Path, out: Path, keep: Intervals, *, peaks: Path | None = Non
         full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
         code = "disk_full" if full else "io_error"
         raise AssemblyFailed(code, error.strerror or code, status=DISK_FAILED) from error
-    return CutFile(round(samples / _PER_MS), sink.size, sink.sha256, has_peaks)
-
-
-def _draw(file: Path, peaks: Path) -> bool:
-    """Write the peaks of a file; False where libav cannot decode it. Raises `OSError`."""
-    try:
-        with av.open(str(file), "r") as container:
-            channels, _ = peaks_in(container)
-    except (av.FFmpegError, ValueError):
-        return False
-    with replacing(peaks) as (target, _):
-        target.write(encode_channels(channels))
-        target.flush()
-        os.fsync(target.fileno())
-    return True
+    return CutFile(round(samples / _PER_MS), sink.size, sink.sha256)
 
 
 def intervals(text: str) -> Intervals:
@@ -189,7 +167,6 @@ def main() -> int:
     cutting = commands.add_parser("cut")
     cutting.add_argument("--out", type=Path, required=True)
     cutting.add_argument("--keep", type=intervals, required=True)
-    cutting.add_argument("--peaks", type=Path)
     for each in (looking, cutting):
         each.add_argument("--file", type=Path, required=True)
     asked = parser.parse_args()
@@ -207,7 +184,7 @@ def main() -> int:
 
 def _carry_out(asked: argparse.Namespace) -> Inspected | CutFile:
     if asked.command == "cut":
-        return cut_file(asked.file, asked.out, asked.keep, peaks=asked.peaks)
+        return cut_file(asked.file, asked.out, asked.keep)
     return inspect(
         asked.file, asked.against, laid_out=asked.laid_out, expected_ms=asked.expected
     )

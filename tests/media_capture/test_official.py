@@ -246,28 +246,6 @@ def test_seams_are_placed_where_the_intervals_meet(tmp_path: Path) -> None:
         assert best > 0.95
 
 
-def test_a_cut_comes_with_the_peaks_of_what_it_keeps(tmp_path: Path) -> None:
-    whole, out, peaks = (tmp_path / name for name in ("in.ogg", "out.ogg", "out.peaks"))
-    whole.write_bytes(CONTENT)
-    made = cut_file(whole, out, ((1_000, 3_000),), peaks=peaks)
-    assert made.has_peaks
-    drawn = json.loads(peaks.read_bytes())
-    assert (drawn["per_second"], drawn["full"], len(drawn["mixed"])) == (10, 255, 20)
-    loudest = np.abs(heard(out.read_bytes(), tmp_path)[: RATE // 10].astype(int)).max()
-    assert abs(drawn["mixed"][0] - loudest * 255 / 32_768) <= 3
-    both = official_file(tmp_path / "both.ogg", [PCM.astype(float)] * 2, channels=2)
-    cut_file(both, out, ((0, 1_000),), peaks=peaks)
-    drawn = json.loads(peaks.read_bytes())
-    assert len(drawn["agent"]) == len(drawn["customer"]) == 10
-
-
-def test_without_being_asked_for_no_peaks_are_drawn(tmp_path: Path) -> None:
-    whole = tmp_path / "in.ogg"
-    whole.write_bytes(CONTENT)
-    assert not cut_file(whole, tmp_path / "out.ogg", ((0, 500),)).has_peaks
-    assert len(list(tmp_path.iterdir())) == 2
-
-
 @pytest.mark.parametrize("frame_ms", [2.5, 10, 60])
 def test_any_length_of_packet_is_cut(frame_ms: float) -> None:
     content = odd_packets(frame_ms)

@@ -125,22 +125,13 @@ async def _open(stack: AsyncExitStack, settings: Settings) -> _Opened:
         official=await open_official(stack, settings, stores, clock, keeping.vault),
     )
     runtime = await stack.enter_async_context(
-        CallRuntime(
-            world,
-            life,
-            _runtime_settings(settings, limits),
-            trace,
-        )
+        CallRuntime(world, life, _runtime_settings(settings, limits), trace)
     )
     later.is_there(runtime, media_up=media.is_connected, redis_up=shared.link.is_up)
     metrics.watch(Parts(runtime, trace, media, shared.link, shared.bus, shared.nodes, stores))
-    tasks = Tasks(clock)
-    stack.push_async_callback(tasks.close)
-    _keep_up(settings, _Kept(stores, keeping, runtime), clock, tasks)
-    keeping.keep_going(settings, stores, clock, tasks)
-    return _Opened(
-        stores, keeping, world, runtime, metrics, _checks(stores, media, shared.link)
-    )
+    _keep_up(stack, settings, _Kept(stores, keeping, runtime), clock)
+    checks = _checks(stores, media, shared.link)
+    return _Opened(stores, keeping, world, runtime, metrics, checks)
 
 
 def _runtime_settings(settings: Settings, limits: RuntimeLimits) -> RuntimeSettings:
@@ -162,8 +153,13 @@ class _Kept:
     runtime: CallRuntime
 
 
-def _keep_up(settings: Settings, kept: _Kept, clock: SystemClock, tasks: Tasks) -> None:
+def _keep_up(
+    stack: AsyncExitStack, settings: Settings, kept: _Kept, clock: SystemClock
+) -> None:
+    tasks = Tasks(clock)
+    stack.push_async_callback(tasks.close)
     stores = kept.stores
+    kept.keeping.keep_going(settings, stores, clock, tasks)
     balance_changed = kept.runtime.quota.balance_changed
     upkeep = Upkeep(
         {

@@ -14,6 +14,7 @@ from gateway import (
     cli_media,
     cli_quota,
     cli_recordings,
+    cli_recordings_life,
     cli_serve,
     cli_tokens,
     cli_users,
@@ -39,6 +40,7 @@ app.add_typer(cli_users.app, name="user")
 app.add_typer(cli_tokens.app, name="token")
 app.add_typer(cli_calls.app, name="call")
 app.add_typer(cli_quota.quota)
+cli_recordings.app.add_typer(cli_recordings_life.app)
 app.add_typer(cli_recordings.app, name="recording")
 app.add_typer(cli_evidence.app, name="evidence")
 app.add_typer(cli_webhooks.app, name="webhook")

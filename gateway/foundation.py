@@ -195,6 +195,18 @@ def node_id_of(path: Path) -> NodeId:
     return NodeId(read_or_create(path / "node-id", lambda: f"{random_id()}\n").strip())
 
 
+def session_bounds(settings: Settings) -> SessionBounds:
+    """Return how long people stay signed in."""
+    return SessionBounds(
+        idle_max_s=settings.session_idle_max_s, age_max_s=settings.session_age_max_s
+    )
+
+
+def _minutes(settings: Settings, database: Database, plans: PlanBook) -> SqlMinutes:
+    rotation = SqlRotation(plans, recordings_max=settings.quota_rotate_max)
+    return SqlMinutes(database, lease_terms(settings), rotation.make_room)
+
+
 def _stores(
     settings: Settings,
     clock: Clock,
@@ -224,11 +236,7 @@ def _stores(
             key=keys.derived("login limit"),
             bounds=login_bounds(settings),
         ),
-        minutes=SqlMinutes(
-            database,
-            lease_terms(settings),
-            SqlRotation(plans, recordings_max=settings.quota_rotate_max).make_room,
-        ),
+        minutes=_minutes(settings, database, plans),
         nodes=SqlNodes(database, clock.wall),
         passwords=SqlPasswords(database, hashing),
         plans=plans,
@@ -236,12 +244,7 @@ def _stores(
         quota_books=SqlQuotaBooks(database),
         recordings=SqlRecordings(database, node_id),
         recording_life=SqlRecordingLife(database),
-        sessions=SqlSessions(
-            database,
-            SessionBounds(
-                idle_max_s=settings.session_idle_max_s, age_max_s=settings.session_age_max_s
-            ),
-        ),
+        sessions=SqlSessions(database, session_bounds(settings)),
         tokens=SqlTokens(database, random_id, token_bounds(settings)),
         stored_files=SqlStoredFiles(database, node_id),
         tombstones=SqlTombstones(database, clock.wall),

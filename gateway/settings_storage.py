@@ -27,7 +27,7 @@ class StorageSettings(BaseModel):
     """Where that store listens; default: Amazon's, by region."""
     storage_region: str = Field("us-east-1", pattern=r"^[a-z0-9-]{1,32}$")
     """Region of the store."""
-    storage_access_key_id: str | None = None
+    storage_access_key_id: SecretStr | None = None
     """Key of the store; default: what the machine's environment gives."""
     storage_secret_access_key: SecretStr | None = None
     """Secret of that key."""

@@ -40,7 +40,7 @@ class ObjectStoreAccess:
     endpoint: str | None = None
     """None: Amazon's, by region."""
     region: str = "us-east-1"
-    access_key_id: str | None = None
+    access_key_id: SecretStr | None = None
     """None: what the environment of the machine gives (instance role and the like)."""
     secret_access_key: SecretStr | None = None
     request_max_s: float = 60.0
@@ -127,7 +127,7 @@ def _open(access: ObjectStoreAccess) -> S3Store:
     if access.endpoint is not None:
         options["endpoint"] = access.endpoint
     if access.access_key_id is not None and secret is not None:
-        options["access_key_id"] = access.access_key_id
+        options["access_key_id"] = access.access_key_id.get_secret_value()
         options["secret_access_key"] = secret.get_secret_value()
     try:
         return S3Store(

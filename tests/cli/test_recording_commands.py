@@ -1,0 +1,154 @@
+"""`callgate recording …` about the life of recordings, as an operator types."""
+
+import asyncio
+import hashlib
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from gateway.adapters.system_clock import SystemClock
+from gateway.core.ids import CallId
+from gateway.core.quota.charge import Recorded, Stamp
+from gateway.core.recording.files import recording_key
+from gateway.foundation import Foundation, open_foundation
+from gateway.ports.recordings import Assembled, Recording
+from gateway.settings import load
+from tests.cli.conftest import Callgate
+
+CID = "C-1001"
+CALL, OTHER = CallId("c" * 26), CallId("d" * 26)
+Record = Callable[..., Path]
+
+
+@pytest.fixture
+def record(callgate: Callgate) -> Record:
+    """Note a recording of a minute with its file, and return where that lies."""
+    callgate("account", "add", CID, "--name", "Toko", "--timezone", "Asia/Jakarta")
+
+    def recorded(call_id: CallId = CALL, *, age_s: float = 0.0) -> Path:
+        return asyncio.run(_record(call_id, age_s))
+
+    return recorded
+
+
+async def _record(call_id: CallId, age_s: float) -> Path:
+    settings, clock = load(), SystemClock()
+    async with open_foundation(settings, clock) as stores:
+        account_id = (await stores.accounts.account(CID)).account_id
+        key, at = recording_key(account_id, call_id), clock.wall() - age_s
+        content = os.urandom(1_000)
+        path = settings.recordings_path / key
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+        made = Assembled(
+            file=key,
+            peaks=None,
+            duration_ms=60_000,
+            bytes=len(content),
+            sha256=hashlib.sha256(content).hexdigest(),
+            began_at=at,
+            segments=(),
+        )
+        await _keep(stores, Recording(call_id, account_id, made, at))
+        return path
+
+
+async def _keep(stores: Foundation, recording: Recording) -> None:
+    await stores.recordings.keep(recording, Recorded(0), Stamp(recording.finished_at))
+
+
+def test_a_scrub_tells_what_it_read_and_that_all_is_right(
+    callgate: Callgate, record: Record
+) -> None:
+    record()
+    assert "1 files read, 1,000 bytes" in callgate("recording", "scrub").out
+    told = json.loads(callgate("recording", "scrub", "--json").out)
+    assert told["is_clean"]
+    assert told["checked"] == 1
+
+
+def test_a_scrub_names_what_is_damaged_and_ends_with_1(
+    callgate: Callgate, record: Record
+) -> None:
+    path = record()
+    path.write_bytes(b"another")
+    ran = callgate("recording", "scrub", code=1)
+    assert f"{CALL}.ogg: damaged" in ran.out
+    path.unlink()
+    assert f"{CALL}.ogg: missing" in callgate("recording", "scrub", code=1).out
+
+
+def test_a_dry_run_tells_what_goes_when_and_nothing_goes(
+    callgate: Callgate, record: Record
+) -> None:
+    record(age_s=730 * 86_400)
+    record(OTHER)
+    out = callgate("recording", "retention", "--dry-run", "--days", "10").out
+    [header, row] = out.splitlines()
+    assert header.split() == ["customer", "on", "recordings", "minutes", "bytes", "held"]
+    assert row.split()[2:] == ["1", "1.0", "1,000", "0"]
+    assert "2" in callgate("recording", "retention", "--dry-run", "--days", "800").out
+
+
+def test_retention_lets_go_what_is_over_and_its_bytes(
+    callgate: Callgate, record: Record
+) -> None:
+    path, kept = record(age_s=735 * 86_400), record(OTHER)
+    out = callgate("recording", "retention").out
+    assert out == "1 recordings were over; 1 files are gone\n"
+    assert not path.exists()
+    assert kept.exists()
+    assert callgate("recording", "retention").out.startswith("0 recordings")
+    assert "leave out" in callgate("recording", "retention", CID, code=1).err
+
+
+def test_what_is_held_cannot_be_deleted_until_it_is_released(
+    callgate: Callgate, record: Record
+) -> None:
+    record()
+    callgate("recording", "hold", CID, CALL, "--reason", "case 7")
+    ran = callgate("recording", "delete", CID, CALL, "--yes", code=1)
+    assert "held: release it first" in ran.out
+    callgate("recording", "release", CID, CALL)
+    assert f"{CALL}: deleted" in callgate("recording", "delete", CID, CALL, "--yes").out
+    assert "deleted before" in callgate("recording", "delete", CID, CALL, "--yes").out
+
+
+def test_unknown_recordings_are_told(callgate: Callgate, record: Record) -> None:
+    ran = callgate("recording", "delete", CID, "nonsense", "--yes", code=1)
+    assert "nonsense: unknown" in ran.out
+    assert (
+        "no such recording"
+        in callgate("recording", "hold", CID, "nonsense", "--reason", "x", code=1).err
+    )
+
+
+def test_rules_are_shown_and_changed(callgate: Callgate, record: Record) -> None:
+    assert "for two years" in callgate("recording", "rules", CID).out
+    words = callgate(
+        *("recording", "rules", CID, "--days", "30", "--when-full", "rotate"),
+        *("--encrypt", "--yes"),
+    ).out
+    assert words == (
+        "recordings are kept for 30 days; the oldest make room when minutes run out; "
+        "files are sealed\n"
+    )
+    assert callgate("recording", "rules", CID).out == words
+    assert "for two years" in callgate("recording", "rules", CID, "--days", "0", "--yes").out
+
+
+@pytest.mark.parametrize("days", ["-1", "-730", "40000"])
+def test_a_retention_that_makes_no_sense_is_refused(
+    callgate: Callgate, record: Record, days: str
+) -> None:
+    ran = callgate("recording", "rules", CID, "--days", days, "--yes", code=1)
+    assert "1 to 36,600 days" in ran.err
+
+
+def test_a_customer_is_forgotten(callgate: Callgate, record: Record) -> None:
+    out = callgate("recording", "erase", CID, "--phone", "+628123", "--yes").out
+    assert out == "0 calls forgotten, 0 recordings deleted\n"
+    assert "phone number or user id" in callgate("recording", "erase", CID, "--yes", code=1).err

@@ -225,7 +225,7 @@ async def _serve(stack: AsyncExitStack, settings: Settings, opened: _Opened) -> 
 
 def _deps(settings: Settings, opened: _Opened, metrics: HttpMetrics) -> PublicDeps:
     stores, world = opened.stores, opened.world
-    library = make_library(settings, stores, world.clock)
+    library = make_library(settings, stores, opened.keeping.vault, world.clock)
     return PublicDeps(
         desk=opened.runtime.desk,
         directory=stores.directory,

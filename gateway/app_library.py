@@ -1,25 +1,23 @@
 """The library of recordings, as the settings want it."""
 
 from collections.abc import Callable
-from functools import partial
 
 from gateway.adapters.audio_transcoding import AudioTranscoding, TranscodeBounds
-from gateway.adapters.folder_storage import FolderStorage
-from gateway.adapters.sql_recording_life import SqlRecordingLife
 from gateway.core.ids import AccountId
 from gateway.foundation import Foundation
 from gateway.ports.clock import Clock
 from gateway.runtime.library_deletion import LibraryDeletion
-from gateway.runtime.library_desk import LibraryBounds, LibraryDesk
-from gateway.runtime.library_files import open_plain
+from gateway.runtime.library_desk import LibraryBounds, LibraryDesk, RecordingSource
 from gateway.settings import Settings
 
 
-def make_library(settings: Settings, stores: Foundation, clock: Clock) -> LibraryDesk:
+def make_library(
+    settings: Settings, stores: Foundation, source: RecordingSource, clock: Clock
+) -> LibraryDesk:
     """Join what people look through recordings with."""
     return LibraryDesk(
         stores.library,
-        partial(open_plain, FolderStorage(settings.recordings_path)),
+        source,
         AudioTranscoding(
             TranscodeBounds(
                 at_once_max=settings.library_conversions_max,
@@ -40,6 +38,4 @@ def make_deletion(
     desk: LibraryDesk, stores: Foundation, balance_changed: Callable[[AccountId], None]
 ) -> LibraryDeletion:
     """Join what people delete and hold recordings with."""
-    return LibraryDeletion(
-        desk, SqlRecordingLife(stores.database), balance_changed=balance_changed
-    )
+    return LibraryDeletion(desk, stores.recording_life, balance_changed=balance_changed)

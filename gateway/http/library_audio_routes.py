@@ -17,7 +17,6 @@ from gateway.http.shapes import Nothing
 from gateway.http.streaming import attachment, headers_only, stream
 from gateway.ports.audit import Deed
 from gateway.ports.library import AudioKind, Shelved
-from gateway.runtime.library_desk import read_all
 
 OGG = "audio/ogg"
 TYPES = {AudioKind.WAV: "audio/wav", AudioKind.MP3: "audio/mpeg"}
@@ -143,7 +142,7 @@ async def _send(
         if part is not None:
             sent["Content-Range"] = f"bytes {part.begin}-{part.end - 1}/{content.size}"
         wanted = part or whole
-        async with aclosing(read_all(content, wanted.begin, wanted.end)) as chunks:
+        async with aclosing(ask.deps.library.part(row, wanted.begin, wanted.end)) as chunks:
             return await stream(
                 request,
                 chunks,

@@ -4,18 +4,16 @@ Every method takes the acting person. What is not theirs to see is `NotFound`. T
 ask at all is the policy's business, and that a play is noted the caller's.
 """
 
-import asyncio
 from collections import OrderedDict
 from collections.abc import (
     AsyncGenerator,
     AsyncIterator,
-    Awaitable,
-    Callable,
     Iterator,
     Sequence,
 )
 from contextlib import aclosing, asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 from gateway.core.errors import Forbidden, NotFound, Refused
 from gateway.core.ids import CallId
@@ -36,7 +34,6 @@ from gateway.ports.library import (
 from gateway.ports.storage import Content
 from gateway.runtime.library_archive import pack
 
-READ_BYTES = 256 * 1024
 RETRY_AFTER_S = 10.0
 PLAY_S = 600.0
 """Requests of one person for one recording within so long are one listening."""
@@ -57,11 +54,17 @@ class LibraryBounds:
     """Drawings of recordings that come without; they are made anew when needed."""
 
 
-OpenContent = Callable[[str], Awaitable[Content]]
-"""Opens a stored file by its key.
+class RecordingSource(Protocol):
+    """Reads stored files by their keys, wherever they lie (`RecordingVault`).
 
-Raises `NotFound`, `NotStored`, `Unsealable`, `StorageDown`, `StoreDown`.
-"""
+    Raises `NotFound`, `Refused`, `NotStored`, `Unsealable`, `StorageDown`, `StoreDown`.
+    """
+
+    async def open(self, key: str) -> Content:
+        """Open a kept file."""
+
+    def stream(self, key: str, begin: int, end: int) -> AsyncGenerator[bytes]:
+        """Yield a part of it, also if it is moved meanwhile."""
 
 
 class LibraryDesk:
@@ -70,7 +73,7 @@ class LibraryDesk:
     def __init__(
         self,
         library: Library,
-        open_content: OpenContent,
+        source: RecordingSource,
         transcoder: Transcoder,
         clock: Clock,
         *,
@@ -78,7 +81,7 @@ class LibraryDesk:
     ) -> None:
         self.bounds = bounds or LibraryBounds()
         self._library = library
-        self._open = open_content
+        self._source = source
         self._transcoder = transcoder
         self._clock = clock
         self._exports = 0
@@ -172,7 +175,11 @@ class LibraryDesk:
 
     async def audio(self, row: Shelved) -> Content:
         """Open the recording of a row that the person may hear."""
-        return await self._open(row.file)
+        return await self._source.open(row.file)
+
+    def part(self, row: Shelved, begin: int, end: int) -> AsyncGenerator[bytes]:
+        """Yield a part of the recording of a row that the person may hear."""
+        return self._source.stream(row.file, begin, end)
 
     async def peaks(self, row: Shelved) -> bytes:
         """Return what a player draws, as JSON; made now if nobody has yet.
@@ -180,7 +187,7 @@ class LibraryDesk:
         Raises `Busy` or `NotTranscoded` besides what opening does.
         """
         if row.peaks is not None:
-            kept = await self._open(row.peaks)
+            kept = await self._source.open(row.peaks)
             return await kept.read(0, kept.size)
         drawn = self._drawn.get(row.sha256)
         if drawn is None:
@@ -209,7 +216,7 @@ class LibraryDesk:
             )
         content = await self.audio(row)
         async with (
-            aclosing(read_all(content)) as source,
+            aclosing(self.part(row, 0, content.size)) as source,
             self._transcoder.transcode(source, kind, length_ms=row.duration_ms) as pieces,
         ):
             yield pieces
@@ -243,21 +250,9 @@ class LibraryDesk:
 
     async def _whole(self, row: Shelved) -> AsyncGenerator[bytes]:
         content = await self.audio(row)
-        async for chunk in read_all(content):
-            yield chunk
-
-
-async def read_all(
-    content: Content, begin: int = 0, end: int | None = None
-) -> AsyncGenerator[bytes]:
-    """Yield content from `begin` to `end`, in parts of bounded size."""
-    last = content.size if end is None else end
-    while begin < last:
-        length = min(READ_BYTES, last - begin)
-        yield await content.read(begin, length)
-        begin += length
-        # What comes from a cache must not keep calls from their turn.
-        await asyncio.sleep(0)
+        async with aclosing(self.part(row, 0, content.size)) as chunks:
+            async for chunk in chunks:
+                yield chunk
 
 
 def _narrowed(person: Person, wanted: LibraryFilter) -> LibraryFilter | None:

@@ -5,7 +5,9 @@ import hashlib
 import json
 from typing import Any
 
+from gateway.adapters.sql_stored_files import FileOwner, MadeFile, keep_files
 from gateway.core.ids import CallId
+from gateway.core.recording.files import FileRole
 from gateway.ports.accounts import Role
 from tests.adapters.recordings.library_rows import LibraryRows
 from tests.http.site import Site
@@ -23,7 +25,17 @@ async def put(site: Site, content: bytes = b"OggS and more", **columns: Any) -> 
     }
     call_id = await shelf.add(**settled)
     await write(site, f"{site.account.account_id}/{call_id}.ogg", content)
+    await note_file(site, f"{site.account.account_id}/{call_id}.ogg", FileRole.LOCAL)
     return call_id
+
+
+async def note_file(site: Site, key: str, role: FileRole) -> None:
+    """Note a file of a recording as kept in the site's folder."""
+    call_id = CallId(key.rpartition("/")[2].partition(".")[0])
+    owner = FileOwner(call_id, site.account.account_id, None)
+    async with site.database.writing() as connection:
+        made = MadeFile(key, role, None, None)
+        await keep_files(connection, site.database, owner, [made], at=site.clock.wall())
 
 
 async def write(site: Site, key: str, content: bytes) -> None:
@@ -45,4 +57,5 @@ async def put_for_all(site: Site, call_id: CallId) -> None:
     key = f"{site.account.account_id}/{call_id}.peaks"
     drawn = {"per_second": 10, "full": 255, "agent": [1], "customer": [2]}
     await write(site, key, json.dumps(drawn).encode())
+    await note_file(site, key, FileRole.PEAKS)
     await put(site, call_id=call_id, peaks=key, held_at=1.0, duration_ms=10**9)

@@ -7,13 +7,13 @@ import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 from aiohttp import ClientResponse, ClientSession, CookieJar
 
 from gateway.adapters import sql_migrate
+from gateway.adapters.aes_sealing import AesSealing
 from gateway.adapters.audio_transcoding import AudioTranscoding
 from gateway.adapters.folder_contents import FolderContents
 from gateway.adapters.folder_storage import FolderStorage
@@ -24,6 +24,7 @@ from gateway.adapters.sql_audit import SqlAudit
 from gateway.adapters.sql_calls import SqlCalls
 from gateway.adapters.sql_case_books import SqlCaseBooks
 from gateway.adapters.sql_cases import SqlCases
+from gateway.adapters.sql_data_keys import SqlDataKeys
 from gateway.adapters.sql_directory import SqlDirectory
 from gateway.adapters.sql_engine import Database
 from gateway.adapters.sql_evidence_book import SqlEvidenceBook
@@ -57,7 +58,7 @@ from gateway.runtime.after_calls import AfterCalls
 from gateway.runtime.evidence_desk import EvidenceDesk, EvidenceSources
 from gateway.runtime.library_deletion import LibraryDeletion
 from gateway.runtime.library_desk import LibraryBounds, LibraryDesk
-from gateway.runtime.library_files import open_plain
+from gateway.runtime.recording_vault import Places, RecordingVault
 from tests.http.fakes import LocalBus, LocalPresence, ShiftedClock, TinyDesk
 from tests.http.tiny_maker import TinyMaker
 
@@ -272,10 +273,22 @@ def library_of(
     """The library over a folder of recordings; `bounds` are those of the desk."""
     return LibraryDesk(
         SqlLibrary(database),
-        partial(open_plain, FolderStorage(folder)),
+        vault_of(database, folder),
         AudioTranscoding(),
         clock,
         bounds=LibraryBounds(**bounds),
+    )
+
+
+def vault_of(database: Database, folder: Path) -> RecordingVault:
+    """What reads the recordings of a folder."""
+    node_id = NodeId("site")
+    return RecordingVault(
+        SqlStoredFiles(database, node_id),
+        SqlDataKeys(database, KEYS, random_id),
+        AesSealing(),
+        Places(node_id, FolderStorage(folder)),
+        folder.parent,
     )
 
 
@@ -287,7 +300,7 @@ def evidence_desk(database: Database, clock: ShiftedClock, folder: Path) -> Evid
         cases=SqlCases(database),
         contents=FolderContents(folder),
         directory=SqlDirectory(database, KEYS),
-        files=SqlStoredFiles(database, NodeId("site"), clock.wall),
+        files=SqlStoredFiles(database, NodeId("site")),
         transcripts=SqlTranscripts(database),
     )
     return EvidenceDesk(sources, clock, at_once_max=1)

@@ -12,6 +12,7 @@ from gateway.adapters.sql_calls import SqlCalls
 from gateway.adapters.sql_engine import Database
 from gateway.adapters.sql_recording_schema import recordings
 from gateway.core.ids import CallId, UserId
+from gateway.core.recording.files import FileRole
 from gateway.core.whatsapp import Direction, Peer
 from gateway.ports.accounts import Role
 from gateway.ports.audit import Deed
@@ -19,7 +20,7 @@ from gateway.ports.calls import TraceLine
 from gateway.runtime.library_desk import LibraryDesk
 from tests.adapters.recordings.library_rows import LibraryRows
 from tests.adapters.sql.rows import an_account
-from tests.http.recorded import put, write
+from tests.http.recorded import note_file, put, write
 from tests.http.site import Browser, Site
 
 DAY_S = 86_400.0
@@ -324,6 +325,7 @@ async def test_peaks_that_were_made_with_it_are_told(site: Site, supervisor: Bro
     call_id = await put(site)
     key = f"{site.account.account_id}/{call_id}.peaks"
     await write(site, key, json.dumps(DRAWN).encode())
+    await note_file(site, key, FileRole.PEAKS)
     await set_columns(site.database, call_id, peaks=key)
     assert await got(supervisor, f"/recordings/{call_id}/peaks") == DRAWN | {"mixed": []}
 

@@ -13,6 +13,7 @@ from urllib.parse import unquote
 
 import pytest
 from aiohttp import ClientPayloadError, ClientResponse
+from typing_extensions import override
 
 from gateway.core.errors import StoreDown
 from gateway.core.ids import CallId
@@ -22,6 +23,7 @@ from gateway.http.deps import HttpLimits
 from gateway.ports.accounts import Role
 from gateway.ports.audit import AuditEntry, Deed
 from gateway.ports.storage import Content, StorageDown
+from gateway.runtime.recording_vault import RecordingVault
 from tests.http.recorded import put, write
 from tests.http.site import Browser, Site, Template, browser_of, library_of, site_from
 from tests.http.test_library import deeds, elsewhere, got
@@ -177,7 +179,8 @@ async def test_what_cannot_be_noted_is_not_played(template: Template, tmp_path: 
 
 
 async def test_a_missing_file_is_told_as_such(site: Site, supervisor: Browser) -> None:
-    call_id = await put(site, CONTENT, file=f"{site.account.account_id}/gone.ogg")
+    call_id = await put(site, CONTENT)
+    (site.folder / f"{site.account.account_id}/{call_id}.ogg").unlink()
     problem = await got(supervisor, f"/recordings/{call_id}/audio", 500)
     assert problem["code"] == "recording_unreadable"
 
@@ -336,18 +339,33 @@ async def test_what_is_no_sound_is_refused_before_anything_is_sent(
 # --- faults on the way -----------------------------------------------------------------------
 
 
-class Breaking(Content):
-    """Content that can be read up to a place."""
+class Million(Content):
+    """Content that is only asked for its size."""
 
     size = 1_000_000
+
+    @override
+    async def read(self, begin: int, length: int) -> bytes:
+        raise NotImplementedError
+
+
+class Breaking(RecordingVault):
+    """Gives a million bytes, but only up to a place."""
 
     def __init__(self, until: int) -> None:
         self._until = until
 
-    async def read(self, begin: int, length: int) -> bytes:
-        if begin + length > self._until:
-            raise StorageDown(Setback.OUTAGE, "away")
-        return bytes(length)
+    @override
+    async def open(self, key: str) -> Content:
+        return Million()
+
+    @override
+    async def stream(self, key: str, begin: int, end: int) -> AsyncGenerator[bytes]:
+        while begin < end:
+            if begin + 100_000 > self._until:
+                raise StorageDown(Setback.OUTAGE, "away")
+            yield bytes(100_000)
+            begin += 100_000
 
 
 @pytest.mark.parametrize("part", ["audio", "download"])
@@ -355,7 +373,7 @@ async def test_a_store_that_fails_at_once_is_told(
     site: Site, supervisor: Browser, part: str
 ) -> None:
     call_id = await put(site, CONTENT)
-    site.deps.library._open = lambda _key: _opened(Breaking(0))
+    site.deps.library._source = Breaking(0)
     problem = await got(supervisor, f"/recordings/{call_id}/{part}", 503)
     assert problem["code"] == "storage_down"
 
@@ -364,13 +382,9 @@ async def test_a_store_that_fails_in_the_middle_breaks_the_connection_off(
     site: Site, supervisor: Browser
 ) -> None:
     call_id = await put(site, CONTENT)
-    site.deps.library._open = lambda _key: _opened(Breaking(600_000))
+    site.deps.library._source = Breaking(600_000)
     with pytest.raises(ClientPayloadError):
         await asked(supervisor, f"/recordings/{call_id}/audio")
-
-
-async def _opened(content: Content) -> Content:
-    return content
 
 
 async def test_whoever_takes_nothing_is_left(template: Template, tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from gateway.adapters.sql_quota_minutes import SqlMinutes
 from gateway.adapters.sql_recordings import SqlRecordings
 from gateway.adapters.sql_schema import accounts
 from gateway.core.quota.lease import BudgetState, LeaseTerms
+from gateway.runtime.recording_work import RETRY_MAX_S
 from tests.adapters.quota.conftest import own
 from tests.runtime.fakes import ACCOUNT
 from tests.simulator.frozen_time import FrozenTimeLoop, outside
@@ -187,8 +188,9 @@ class Simulation:
         for node in self.nodes:
             await node.users_hang_up()
             await node.agents_hang_up()
-        # A hold whose call never came to be ends by its age.
-        await asyncio.sleep(120)
+        # A hold whose call never came to be ends by its age, and what failed often is tried
+        # again after a long pause.
+        await asyncio.sleep(2 * RETRY_MAX_S)
 
     async def nothing_is_left(self) -> None:
         """Nothing is reserved; what is used is what recordings hold, each charged once."""

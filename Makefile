@@ -3,6 +3,8 @@
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
+# How many tests run at once: most of their time is waiting for media, not work.
+WORKERS ?= 2
 STAMP  := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
@@ -60,7 +62,7 @@ fmt: install web/node_modules/.package-lock.json
 	./tools/with-node $(VENV) npm --prefix web run fmt
 
 test: services install web check
-	./tools/with-node $(VENV) $(BIN)/python -m pytest $(ARGS)
+	./tools/with-node $(VENV) $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile $(ARGS)
 
 soak: services install web
 	./tools/with-node $(VENV) $(BIN)/python -m tests.soak $(ARGS)

@@ -188,9 +188,13 @@ class Simulation:
         for node in self.nodes:
             await node.users_hang_up()
             await node.agents_hang_up()
-        # A hold whose call never came to be ends by its age, and what failed often is tried
-        # again after a long pause.
-        await asyncio.sleep(2 * RETRY_MAX_S)
+        # A hold whose call never came to be ends by its age.
+        await asyncio.sleep(120)
+        # What failed often is tried again after a long pause.
+        patience_s = 2 * RETRY_MAX_S
+        while patience_s > 0 and any(node.worker.disk.files for node in self.nodes):
+            await asyncio.sleep(30)
+            patience_s -= 30
 
     async def nothing_is_left(self) -> None:
         """Nothing is reserved; what is used is what recordings hold, each charged once."""

@@ -12,7 +12,7 @@ STAMP  := $(VENV)/.installed
 
 help:
 	@echo "make demo        run everything on this machine, with a stand-in for WhatsApp"
-	@echo "make demo-check  the same without a person: calls in both directions, exit 0 if all held"
+	@echo "make demo-check  the same without a person: calls, WhatsApp's recordings and ours, exit 0 if all held"
 	@echo "make test        install what the tests need and run all of them"
 	@echo "make check       formatting, lint, types, layers (Python and TypeScript)"
 	@echo "make fmt         format everything"

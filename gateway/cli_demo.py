@@ -18,10 +18,12 @@ from gateway.core.errors import BadInput
 from gateway.demo.certificate import addresses_here, make_certificate
 from gateway.demo.check import CallFacts, check_calls
 from gateway.demo.check_minutes import MinutesFacts, check_minutes
+from gateway.demo.check_official import OfficialFacts, check_official
 from gateway.demo.processes import ChildFailed
 from gateway.demo.stack import Stack, StackOptions, forget_own_settings
 
 HTTP_PORT, SANDBOX_PORT = 8080, 8090
+Checked = CallFacts | OfficialFacts | MinutesFacts
 
 
 def demo(
@@ -80,6 +82,7 @@ async def _show(folder: Path, options: StackOptions) -> None:
     say("starting …")
     async with Stack(folder, options) as stack:
         await stack.sell_minutes()
+        await stack.ask_official()
         _introduce(stack, options)
         stopping = asyncio.ensure_future(stop.wait())
         ended = asyncio.ensure_future(stack.gateway_ended())
@@ -118,15 +121,19 @@ def _introduce(stack: Stack, options: StackOptions) -> None:
 async def _check(folder: Path) -> None:
     async with Stack(folder) as stack:
         facts = await check_calls(stack)
+        official = await check_official(stack)
         minutes = await check_minutes(stack)
         log = stack.gateway_log.read_text()
     _report(facts)
+    _report_official(official)
     _report_minutes(minutes)
-    held = not minutes.faults and all(not each.faults for each in facts)
+    checked: tuple[Checked, ...] = (*facts, official, minutes)
+    held = not any(each.faults for each in checked)
     if not held:
         typer.echo(log, err=True)
     calls = [asdict(each) for each in facts]
-    say(json.dumps({"held": held, "calls": calls, "minutes": asdict(minutes)}))
+    recorded = {"official": asdict(official), "minutes": asdict(minutes)}
+    say(json.dumps({"held": held, "calls": calls, **recorded}))
     if not held:
         raise typer.Exit(1)
 
@@ -156,6 +163,24 @@ def _report(facts: Sequence[CallFacts]) -> None:
             say(f"{each.name}: {fault}")
 
 
+def _report_official(facts: OfficialFacts) -> None:
+    say("")
+    show(
+        ("", "WhatsApp records too"),
+        [
+            ("verdicts, call by call", ", ".join(facts.verdicts)),
+            ("WhatsApp's recording", f"{facts.official_ms / 1000:.3f} s, {facts.digest}"),
+            ("our own", f"{facts.local_ms / 1000:.3f} s"),
+            ("WhatsApp's begins at", _signed(facts.offset_ms)),
+            ("stored and charged", f"{facts.stored_ms / 1000:.3f} s"),
+            ("the file plays", f"{facts.played_ms / 1000:.3f} s"),
+            ("result", "failed" if facts.faults else "held"),
+        ],
+    )
+    for fault in facts.faults:
+        say(f"WhatsApp records too: {fault}")
+
+
 def _report_minutes(facts: MinutesFacts) -> None:
     say("")
     show(
@@ -165,6 +190,8 @@ def _report_minutes(facts: MinutesFacts) -> None:
             ("recorded and charged", f"{facts.charged_ms / 1000:.3f} s"),
             ("the file plays", f"{facts.played_ms / 1000:.3f} s"),
             ("the call lasted", f"{facts.talked_ms / 1000:.1f} s"),
+            ("WhatsApp's recording", f"{facts.official_ms / 1000:.3f} s"),
+            ("verdict", facts.verdict or "-"),
             ("result", "failed" if facts.faults else "held"),
         ],
     )
@@ -174,6 +201,10 @@ def _report_minutes(facts: MinutesFacts) -> None:
 
 def _ms(value: float | None) -> str:
     return "-" if value is None else f"{value:.0f} ms"
+
+
+def _signed(ms: int | None) -> str:
+    return "-" if ms is None else f"{ms / 1000:+.3f} s"
 
 
 def _tone(hz: float, dbfs: float) -> str:

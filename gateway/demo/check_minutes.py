@@ -1,23 +1,20 @@
 """The minutes run out in a call: the recording stops there, and the call goes on."""
 
 import asyncio
-from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
-
-import av
 
 from gateway.demo.check import AGENT_HZ, BROKEN_OFF, CUSTOMER_HZ, PATIENCE_S, customer_tone
+from gateway.demo.check_official import outcome_of, recording
 from gateway.demo.headless_agent import HeadlessAgent
 from gateway.demo.sandbox_control import at_ms
+from gateway.demo.sound_files import played_ms
 from gateway.demo.stack import CUSTOMER_ID, Stack
 
 LEFT_MS = 12_000
-TALK_S = 20.0
+TALK_MS = 20_000
+LAST_S = 3.0
+"""So much of the call's end is listened to."""
 _FRAME_MS = 20
-_LOOK_EVERY_S = 0.2
-_RATE = 48_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,16 +28,21 @@ class MinutesFacts:
     played_ms: float = 0.0
     """How long the recording's file plays."""
     stopped_for: str | None = None
+    verdict: str = ""
+    """Of the two recordings: WhatsApp's goes on after the stop, and is cut."""
+    official_ms: int = 0
+    """WhatsApp's file as it came."""
     faults: tuple[str, ...] = ()
     """Why the check counts as failed; empty when all held."""
 
 
 async def check_minutes(stack: Stack) -> MinutesFacts:
-    """Talk for 20 s with 12 s of recording left.
+    """Talk for 20 s or more with 12 s of recording left, which WhatsApp records too.
 
     A call that breaks off is reported as a fact with its reason; nothing is raised for it.
     """
     await stack.sell_minutes(leave_ms=LEFT_MS)
+    await stack.ask_official()
     try:
         async with stack.agent(tone_hz=AGENT_HZ) as agent:
             await agent.go_ready()
@@ -56,47 +58,35 @@ async def _talk(stack: Stack, agent: HeadlessAgent) -> MinutesFacts:
     )["id"]
     await agent.answer(call_id)
     await agent.wait_state(call_id, "talking", within_s=PATIENCE_S)
-    await asyncio.sleep(TALK_S)
-    stopped = await _recording(agent, call_id, lambda it: it["state"] == "stopped")
+    began = asyncio.get_running_loop().time()
+    stopped = await recording(
+        agent, call_id, lambda it: it["state"] == "stopped", within_s=3 * PATIENCE_S
+    )
+    talked_s = asyncio.get_running_loop().time() - began
+    await asyncio.sleep(max(LAST_S + 1, TALK_MS / 1000 - talked_s))
     agent.ear.forget()
     await agent.hears(CUSTOMER_HZ, within_s=PATIENCE_S)
     await agent.hang_up(call_id)
     report = await stack.sandbox.wait_for(wacid, "call.ended", timeout_s=PATIENCE_S)
-    kept = await _recording(agent, call_id, lambda it: it["state"] == "kept")
-    played_ms = await asyncio.to_thread(_played_ms, stack.recording_of(call_id))
-    heard = await stack.sandbox.heard(wacid, from_s=LEFT_MS / 1000 + 2)
     talked_ms = at_ms(report, "call.ended") - at_ms(report, "call.accepted")
+    heard = await stack.sandbox.heard(wacid, from_s=talked_ms / 1000 - LAST_S)
+    outcome = await outcome_of(agent, call_id)
+    stored_ms = outcome["stored_ms"]
+    plays_ms = await asyncio.to_thread(played_ms, await stack.record_of(call_id))
     held = {
         f"the recording stopped because of {stopped['reason']}": stopped["reason"] == "quota",
-        "another time was charged than there was": abs(kept["duration_ms"] - LEFT_MS)
-        <= _FRAME_MS,
-        "the file plays longer or shorter than charged": abs(played_ms - kept["duration_ms"])
-        <= _FRAME_MS,
-        "the call did not go on": talked_ms >= TALK_S * 1000,
+        "another time was charged than there was": abs(stored_ms - LEFT_MS) <= _FRAME_MS,
+        "the file plays longer or shorter than charged": abs(plays_ms - stored_ms) <= _FRAME_MS,
+        f"the verdict is {outcome['verdict']}": outcome["verdict"] == "trimmed_to_quota",
+        "the call did not go on": talked_ms >= TALK_MS,
         "the customer heard nothing after the stop": abs(heard["dominant_hz"] - AGENT_HZ) < 15,  # noqa: PLR2004
     }
     return MinutesFacts(
         talked_ms=talked_ms,
-        charged_ms=kept["duration_ms"],
-        played_ms=played_ms,
+        charged_ms=stored_ms,
+        played_ms=plays_ms,
         stopped_for=stopped["reason"],
+        verdict=outcome["verdict"],
+        official_ms=outcome["official_ms"] or 0,
         faults=tuple(fault for fault, is_well in held.items() if not is_well),
     )
-
-
-async def _recording(
-    agent: HeadlessAgent, call_id: str, wanted: Callable[[dict[str, Any]], bool]
-) -> dict[str, Any]:
-    """Wait until a call's recording is as wanted."""
-    async with asyncio.timeout(PATIENCE_S):
-        while True:
-            shown: dict[str, Any] = (await agent.read(call_id))["recording"]
-            if wanted(shown):
-                return shown
-            await asyncio.sleep(_LOOK_EVERY_S)
-
-
-def _played_ms(path: Path) -> float:
-    """Decode a file and say how long it is."""
-    with av.open(str(path)) as file:
-        return sum(frame.samples for frame in file.decode(audio=0)) * 1000 / _RATE

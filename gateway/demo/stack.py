@@ -14,9 +14,9 @@ from types import TracebackType
 from typing import Self
 
 from gateway.adapters.system_clock import SystemClock
-from gateway.core.ids import PhoneNumberId
+from gateway.core.ids import CallId, PhoneNumberId
 from gateway.demo.headless_agent import HeadlessAgent
-from gateway.demo.minutes import OWNED_MS, sell_minutes
+from gateway.demo.minutes import OWNED_MS, ask_official, sell_minutes
 from gateway.demo.processes import Child, end_listener
 from gateway.demo.sandbox_control import SandboxControl
 from gateway.foundation import open_foundation
@@ -157,6 +157,18 @@ class Stack:
     async def sell_minutes(self, *, leave_ms: int = OWNED_MS) -> None:
         """Have the account record all its calls, with so much time left."""
         await sell_minutes(self._settings(), CID, leave_ms=leave_ms)
+
+    async def ask_official(self) -> None:
+        """Have WhatsApp announce and record the account's calls, too."""
+        await ask_official(self._settings(), CID)
+
+    async def record_of(self, call_id: str) -> Path:
+        """Return the file that is a call's recording now. Raises `KeyError`."""
+        async with open_foundation(self._settings(), SystemClock()) as stores:
+            found = await stores.recordings.find(CallId(call_id))
+        if found is None:
+            raise KeyError(f"no recording of {call_id}")
+        return self._settings().recordings_path / found.assembled.file
 
     def recording_of(self, call_id: str) -> Path:
         """Return the file of a call's recording. Raises `KeyError` if there is none."""

@@ -1,6 +1,5 @@
 """What packs the evidence of calls, as the settings want it."""
 
-from gateway.adapters.sql_stored_files import SqlStoredFiles
 from gateway.foundation import Foundation
 from gateway.ports.clock import Clock
 from gateway.ports.storage import Contents
@@ -18,7 +17,7 @@ def make_evidence_desk(
         cases=stores.cases,
         contents=contents,
         directory=stores.directory,
-        files=SqlStoredFiles(stores.database, stores.node_id, clock.wall),
+        files=stores.stored_files,
         transcripts=stores.transcripts,
     )
     return EvidenceDesk(sources, clock, at_once_max=settings.evidence_packages_max)

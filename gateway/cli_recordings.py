@@ -7,9 +7,9 @@ from typing import Annotated
 import typer
 
 from gateway.adapters.ed25519_keys import Ed25519Signatures
-from gateway.adapters.folder_contents import FolderContents
 from gateway.adapters.system_clock import SystemClock
 from gateway.app_evidence import make_evidence_desk
+from gateway.app_keeping import open_keeping
 from gateway.cli_terminal import say, settings, with_stores
 from gateway.core.errors import BadInput, NotFound
 from gateway.core.ids import CallId
@@ -35,8 +35,9 @@ def evidence(
         if account is None:
             raise NotFound("there is no such call")
         loaded = settings()
-        contents = FolderContents(loaded.recordings_path)
-        desk = make_evidence_desk(loaded, stores, contents, SystemClock())
+        clock = SystemClock()
+        contents = open_keeping(loaded, stores, clock).vault
+        desk = make_evidence_desk(loaded, stores, contents, clock)
         partial = output.with_name(f"{output.name}.part")
         try:
             async with desk.package(account, CallId(call_id)) as package:

@@ -137,7 +137,7 @@ async def make_room(database: Database, wall: Wall, tmp_path: Path) -> Room:
         cases=SqlCases(database),
         contents=Folder(tmp_path),
         directory=SqlDirectory(database, keys),
-        files=SqlStoredFiles(database, NODE, wall),
+        files=SqlStoredFiles(database, NODE),
         transcripts=transcripts,
     )
     desk = EvidenceDesk(sources, StillClock(wall), at_once_max=2)

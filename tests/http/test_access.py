@@ -326,3 +326,11 @@ async def test_the_audit_is_paged_and_filtered(admin: Browser) -> None:
     for query in ("cursor=nonsense", "limit=0", "action=DROP", "since=yesterday", "actor=x"):
         async with await admin.ask("GET", f"/audit?{query}") as response:
             await tree_of(response, 422)
+
+
+def test_every_kind_of_deed_has_words() -> None:
+    for language in ("en", "id"):
+        page = Path(__file__).parents[2] / "web" / "src" / "i18n" / f"{language}.json"
+        words = json.loads(page.read_text())["access"]["deed"]
+        missing = [deed for deed in Deed if deed.replace(".", "_") not in words]
+        assert not missing

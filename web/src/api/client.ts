@@ -53,7 +53,7 @@ export function whenSignedOut(react: () => void): void {
   onSignedOut = react;
 }
 
-interface Ask {
+export interface Ask {
   body?: unknown;
   /** Sent as it is, in place of a body. */
   file?: Blob;
@@ -62,7 +62,7 @@ interface Ask {
   keepalive?: boolean;
 }
 
-async function ask<T>(method: string, path: string, how: Ask = {}): Promise<T> {
+export async function ask<T>(method: string, path: string, how: Ask = {}): Promise<T> {
   const timeout = AbortSignal.timeout(how.file ? UPLOAD_WITHIN_MS : ANSWER_WITHIN_MS);
   const init: RequestInit = {
     method,

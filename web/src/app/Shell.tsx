@@ -11,7 +11,14 @@ import { CallBar } from "../phone/ui/CallBar";
 import { PhonePage } from "../phone/ui/PhonePage";
 import { StatusPill } from "../phone/ui/StatusPill";
 import { useShortcuts } from "../phone/ui/useShortcuts";
-import { IconHourglass, IconList, IconPhone, IconScale, IconSettings } from "../ui/icons";
+import {
+  IconHourglass,
+  IconKey,
+  IconList,
+  IconPhone,
+  IconScale,
+  IconSettings,
+} from "../ui/icons";
 import { Banners } from "./Banners";
 import { Boundary } from "./Boundary";
 import { NotFoundPage } from "./NotFoundPage";
@@ -24,14 +31,17 @@ const CallsPage = lazy(() => import("../calls/CallsPage"));
 const CallPage = lazy(() => import("../calls/CallPage"));
 const MinutesPage = lazy(() => import("../minutes/MinutesPage"));
 const ReconciliationPage = lazy(() => import("../reconciliation/ReconciliationPage"));
+const AccessPage = lazy(() => import("../access/AccessPage"));
+const SessionsPage = lazy(() => import("../access/SessionsPage"));
 const SettingsPage = lazy(() => import("../settings/SettingsPage"));
 
 interface Place {
   to: string;
-  text: "phone" | "calls" | "minutes" | "reconciliation" | "settings";
+  text: "phone" | "calls" | "minutes" | "reconciliation" | "access" | "settings";
   icon: ComponentType<{ size?: number }>;
   /** Not for agents. */
   isForLeads?: true;
+  isForAdmins?: true;
 }
 
 const places: readonly Place[] = [
@@ -39,14 +49,19 @@ const places: readonly Place[] = [
   { to: "/calls", text: "calls", icon: IconList },
   { to: "/minutes", text: "minutes", icon: IconHourglass, isForLeads: true },
   { to: "/reconciliation", text: "reconciliation", icon: IconScale, isForLeads: true },
+  { to: "/access", text: "access", icon: IconKey, isForAdmins: true },
   { to: "/settings", text: "settings", icon: IconSettings },
 ];
 
 function Navigation() {
   const { t } = useTranslation();
   const [path] = useLocation();
-  const isLead = useMe().user.role !== "agent";
-  const shown = places.filter(({ isForLeads }) => isLead || isForLeads === undefined);
+  const { role } = useMe().user;
+  const shown = places.filter(
+    ({ isForLeads, isForAdmins }) =>
+      (role !== "agent" || isForLeads === undefined) &&
+      (role === "admin" || isForAdmins === undefined),
+  );
   return (
     <nav className={classes.nav} aria-label={t("app.navigation")}>
       {shown.map(({ to, text, icon: Icon }) => {
@@ -71,7 +86,8 @@ export function Shell() {
   const { t } = useTranslation();
   const [path] = useLocation();
   const [isSheetOpen, sheet] = useDisclosure(false);
-  const isLead = useMe().user.role !== "agent";
+  const { role } = useMe().user;
+  const isLead = role !== "agent";
   useShortcuts(sheet.toggle);
   useFreshLists();
   return (
@@ -105,6 +121,8 @@ export function Shell() {
                 <Route path="/calls/:id">{({ id }) => <CallPage id={id} />}</Route>
                 {isLead && <Route path="/minutes" component={MinutesPage} />}
                 {isLead && <Route path="/reconciliation" component={ReconciliationPage} />}
+                {role === "admin" && <Route path="/access" component={AccessPage} />}
+                <Route path="/sessions" component={SessionsPage} />
                 <Route path="/settings" component={SettingsPage} />
                 <Route component={NotFoundPage} />
               </Switch>

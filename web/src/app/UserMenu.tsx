@@ -2,9 +2,10 @@
 
 import { Avatar, Menu, Text, UnstyledButton } from "@mantine/core";
 import { useTranslation } from "react-i18next";
+import { Link } from "wouter";
 import { ownCall } from "../phone/calls";
 import { useLine, useMe, usePhone } from "../phone/context";
-import { IconKeyboard, IconLogout } from "../ui/icons";
+import { IconDevices, IconKeyboard, IconLogout } from "../ui/icons";
 import { initialsOf } from "../ui/names";
 
 export default function UserMenu({ onShortcuts }: { onShortcuts: () => void }) {
@@ -37,6 +38,13 @@ export default function UserMenu({ onShortcuts }: { onShortcuts: () => void }) {
         <Menu.Divider />
         <Menu.Item leftSection={<IconKeyboard size={18} aria-hidden />} onClick={onShortcuts}>
           {t("user.shortcuts")}
+        </Menu.Item>
+        <Menu.Item
+          component={Link}
+          to="/sessions"
+          leftSection={<IconDevices size={18} aria-hidden />}
+        >
+          {t("user.sessions")}
         </Menu.Item>
         <Menu.Item
           leftSection={<IconLogout size={18} aria-hidden />}

@@ -37,7 +37,9 @@ def announcement() -> bytes:
         file.setnchannels(1)
         file.setsampwidth(2)
         file.setframerate(RATE)
-        file.writeframes((np.sin(2 * np.pi * ANNOUNCED_HZ * when) * 9_000).astype("<i2"))
+        file.writeframes(
+            (np.sin(2 * np.pi * ANNOUNCED_HZ * when) * 9_000).astype("<i2").tobytes()
+        )
     return out.getvalue()
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Page, expect
+from playwright.async_api import FilePayload, Page, expect
 
 from tests.web import softphone
 from tests.web.conftest import OpenPage
@@ -20,7 +20,8 @@ pytestmark = [
 @pytest_asyncio.fixture(loop_scope="session")
 async def settings(gateway: FakeGateway) -> FakeSettings:
     gateway.add_person("ayu@example.test", "Ayu Rahma", "admin")
-    return gateway.call_settings
+    settings: FakeSettings = gateway.call_settings
+    return settings
 
 
 async def recording_tab(open_page: OpenPage, email: str = "ayu@example.test") -> Page:
@@ -71,7 +72,7 @@ async def test_recording_by_the_gateway_alone_asks_for_an_announcement_first(
     await page.get_by_role("radio", name="Only the gateway").check()
     await expect(page.get_by_text("Upload the announcement first")).to_be_visible()
     await expect(save).to_be_disabled()
-    sound = {"name": "hello.wav", "mimeType": "audio/wav", "buffer": silence()}
+    sound: FilePayload = {"name": "hello.wav", "mimeType": "audio/wav", "buffer": silence()}
     settings.refuse_upload = "announcement_silent"
     async with page.expect_file_chooser() as chooser:
         await page.get_by_role("button", name="Upload a sound file").click()
@@ -97,7 +98,8 @@ async def test_a_file_that_is_too_large_never_leaves_the_browser(
     await page.get_by_role("radio", name="Only the gateway").check()
     async with page.expect_file_chooser() as chooser:
         await page.get_by_role("button", name="Upload a sound file").click()
-    large = {"name": "a.wav", "mimeType": "audio/wav", "buffer": bytes(1024 * 1024 + 1)}
+    content = bytes(1024 * 1024 + 1)
+    large: FilePayload = {"name": "a.wav", "mimeType": "audio/wav", "buffer": content}
     await (await chooser.value).set_files(large)
     await expect(page.get_by_text("too large to be read")).to_be_visible()
     assert settings.uploads == []

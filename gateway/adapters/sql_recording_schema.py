@@ -23,6 +23,7 @@ NOTED = "state = 'available' AND note_folded IS NOT NULL"
 HELD = "held_at IS NOT NULL"
 TRASHED = "state = 'trashed'"
 KEPT = "state = 'kept'"
+PLAIN = "data_key_id IS NULL"
 NEVER = "9999-12-31"
 
 # One per recorded call. Written when the file is durable, in the transaction that charges it;
@@ -161,6 +162,20 @@ stored_files = Table(
         "key",
         sqlite_where=text(KEPT),
         postgresql_where=text(KEPT),
+    ),
+    Index(
+        "ix_stored_files_node_id",
+        "node_id",
+        "made_at",
+        sqlite_where=text(KEPT),
+        postgresql_where=text(KEPT),
+    ),
+    Index(
+        "ix_stored_files_plain",
+        "account_id",
+        "made_at",
+        sqlite_where=text(f"{KEPT} AND {PLAIN}"),
+        postgresql_where=text(f"{KEPT} AND {PLAIN}"),
     ),
 )
 

@@ -9,7 +9,6 @@ from sqlalchemy import (
     Row,
     Select,
     and_,
-    func,
     literal_column,
     or_,
     select,
@@ -22,6 +21,7 @@ from gateway.adapters.sql_engine import Database, rows_changed
 from gateway.adapters.sql_recording_schema import (
     AVAILABLE,
     KEPT,
+    PLAIN,
     TRASHED,
     recording_rules,
     recordings,
@@ -202,28 +202,22 @@ class SqlStoredFiles(StoredFiles):
     async def to_move(
         self, *, made_before: float, has_store: bool, limit: int
     ) -> Sequence[StoredFile]:
-        wants_sealing = and_(
-            _table.data_key_id.is_(None),
-            func.coalesce(recording_rules.c.encrypts, False).is_(True),
+        is_meant = and_(_is_kept, _table.made_at < made_before, _table.fault.is_(None))
+        encrypting = select(recording_rules.c.account_id).where(recording_rules.c.encrypts)
+        wants_sealing = select(stored_files).where(
+            is_meant,
+            literal_column(f"stored_files.{PLAIN}"),
+            _table.account_id.in_(encrypting),
+            self._is_here(),
         )
-        is_misplaced = or_(
-            wants_sealing,
-            _table.place == Place.FOLDER.value,
-            _table.node_id == self._node_id,
-        )
-        return await self._all(
-            select(stored_files)
-            .outerjoin(recording_rules, recording_rules.c.account_id == _table.account_id)
-            .where(
-                _is_kept,
-                self._is_here(),
-                _table.made_at < made_before,
-                _table.fault.is_(None),
-                is_misplaced if has_store else wants_sealing,
+        found = await self._all(wants_sealing.order_by(_table.made_at).limit(limit))
+        if has_store and len(found) < limit:
+            # What has moved lies with no node any more.
+            lies_here = select(stored_files).where(is_meant, _table.node_id == self._node_id)
+            found += await self._all(
+                lies_here.order_by(_table.made_at).limit(limit - len(found))
             )
-            .order_by(_table.made_at)
-            .limit(limit)
-        )
+        return list({file.key: file for file in found}.values())
 
     @override
     async def note_moved(

@@ -28,6 +28,8 @@ from gateway.runtime.recording_vault import Digest, Places, RecordingVault, dige
 _log = structlog.get_logger(__name__)
 
 AT_ONCE = 200
+AWAY_MAX = 3
+"""A storage that did not answer so often is not asked for the next hundred thousand files."""
 LISTED_MAX = 1000
 """So many of each kind are named; the rest is counted."""
 
@@ -120,6 +122,8 @@ class RecordingScrub:
             for file in found:
                 await self._check(report, file)
                 progress(report.checked)
+                if len(report.away) >= AWAY_MAX:
+                    return
             if len(found) < page:
                 return
             after = found[-1].key

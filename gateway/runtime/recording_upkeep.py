@@ -20,6 +20,8 @@ _log = structlog.get_logger(__name__)
 
 AT_ONCE = 200
 """Read in one go; nobody's memory fills up with a hundred thousand of them."""
+FAILURES_MAX = 3
+"""A storage that did not answer so often is left alone until the next run."""
 
 
 class Retention:
@@ -61,26 +63,29 @@ class ByteSweep:
 
         What a storage does not give away now is tried again at the next run.
         """
-        count = 0
-        while True:
+        count = failures = 0
+        while failures < FAILURES_MAX:
             due = await self._files.due(now=now, limit=AT_ONCE)
             ended = 0
             for file in due:
-                ended += await self._remove(file, now)
+                try:
+                    ended += await self._remove(file, now)
+                except StorageDown as down:
+                    _log.warning("bytes cannot be removed yet", reason=str(down))
+                    failures += 1
+                    if failures == FAILURES_MAX:
+                        break
             count += ended
             if len(due) < AT_ONCE or not ended:
-                await self._files.purge(now=now)
-                return count
+                break
+        await self._files.purge(now=now)
+        return count
 
     async def _remove(self, file: StoredFile, now: float) -> bool:
-        try:
-            if self._places.store is not None:
-                await _remove_both(self._places.store, file.key)
-            remove = partial(_remove_both, self._places.folder, file.key)
-            return await self._files.end(file, now=now, remove=remove)
-        except StorageDown as down:
-            _log.warning("bytes cannot be removed yet", reason=str(down))
-            return False
+        if self._places.store is not None:
+            await _remove_both(self._places.store, file.key)
+        remove = partial(_remove_both, self._places.folder, file.key)
+        return await self._files.end(file, now=now, remove=remove)
 
 
 class Recheck:

@@ -1,6 +1,7 @@
 """`callgate recording …`: recordings and what proves them."""
 
 import asyncio
+import re
 from pathlib import Path
 from typing import Annotated
 
@@ -10,6 +11,7 @@ from gateway.adapters.ed25519_keys import Ed25519Signatures
 from gateway.adapters.system_clock import SystemClock
 from gateway.app_evidence import make_evidence_desk
 from gateway.app_keeping import open_keeping
+from gateway.cli_recordings_books import reconcile, verify_calls
 from gateway.cli_terminal import say, settings, with_stores
 from gateway.core.errors import BadInput, NotFound
 from gateway.core.ids import CallId
@@ -58,13 +60,38 @@ def evidence(
 
 @app.command("verify")
 def verify(
-    package: Annotated[Path, typer.Argument(help="A package of evidence.")],
+    what: Annotated[
+        list[str] | None,
+        typer.Argument(help="Ids of calls, or one file: a package of evidence."),
+    ] = None,
+    every: Annotated[bool, typer.Option("--all", help="All recordings kept here.")] = False,
     key: Annotated[
-        list[str] | None, typer.Option(help="Id of a key that is trusted; give several.")
+        list[str] | None,
+        typer.Option(help="Package: id of a key that is trusted; give several."),
     ] = None,
 ) -> None:
-    """Check a package of evidence, offline: no settings and no database are needed."""
-    _say(check_file(package, frozenset(key) if key else None), is_trusted=bool(key))
+    """Read kept recordings again and compare their digests, or check a package of evidence.
+
+    The package is checked offline: no settings and no database are needed. Exit status 1 if
+    something is not sound.
+    """
+    named = what or []
+    if every == bool(named):
+        raise BadInput("give ids of calls, or a package of evidence, or --all")
+    package = Path(named[0]) if len(named) == 1 else None
+    if package is not None and (package.exists() or not _is_id(named[0])):
+        _say(check_file(package, frozenset(key) if key else None), is_trusted=bool(key))
+        return
+    if key:
+        raise BadInput("--key is for packages of evidence")
+    verify_calls(named, is_all=every)
+
+
+def _is_id(text: str) -> bool:
+    return re.fullmatch("[0-9a-z]{26}", text) is not None
+
+
+app.command("reconcile")(reconcile)
 
 
 def check_file(package: Path, trusted: frozenset[str] | None) -> Report:

@@ -57,7 +57,8 @@ async def status_with(site: Site, secret: str) -> int:
 async def test_an_admin_makes_a_token_sees_its_secret_once_and_revokes_it(
     admin: Page, site: Site
 ) -> None:
-    await admin.goto("/access")
+    await admin.get_by_role("button", name="Account of Admin").click()
+    await admin.get_by_role("menuitem", name="Access and audit").click()
     await expect(admin.get_by_text("There are no tokens yet.")).to_be_visible()
     await admin.get_by_role("button", name="New token").click()
     form = admin.get_by_role("dialog")
@@ -99,8 +100,9 @@ async def test_an_admin_signs_somebody_out_and_people_end_their_own_sessions(
     context = await softphone.context_for(browser, site.origin)
     agent = await context.new_page()
     await sign_in(agent, Role.AGENT)
-    await expect(agent.get_by_role("link", name="Access")).to_have_count(0)
-    await agent.goto("/sessions")
+    await agent.get_by_role("button", name="Account of Agent").click()
+    await expect(agent.get_by_role("menuitem", name="Access and audit")).to_have_count(0)
+    await agent.get_by_role("menuitem", name="Where I am signed in").click()
     await expect(agent.get_by_text("This one")).to_be_visible()
     assert await serious_faults(agent) == []
     await admin.goto("/access")

@@ -166,7 +166,12 @@ function Secret({ secret, onClose }: { secret: string; onClose: () => void }) {
       <Alert color="orange" variant="light" role="status">
         {t("access.secret_once")}
       </Alert>
-      <Code block data-testid="secret" tabIndex={0} style={{ wordBreak: "break-all" }}>
+      <Code
+        block
+        data-testid="secret"
+        tabIndex={0}
+        style={{ whiteSpace: "pre-wrap", wordBreak: "break-all" }}
+      >
         {secret}
       </Code>
       <Group justify="flex-end" gap="sm">

@@ -11,14 +11,7 @@ import { CallBar } from "../phone/ui/CallBar";
 import { PhonePage } from "../phone/ui/PhonePage";
 import { StatusPill } from "../phone/ui/StatusPill";
 import { useShortcuts } from "../phone/ui/useShortcuts";
-import {
-  IconHourglass,
-  IconKey,
-  IconList,
-  IconPhone,
-  IconScale,
-  IconSettings,
-} from "../ui/icons";
+import { IconHourglass, IconList, IconPhone, IconScale, IconSettings } from "../ui/icons";
 import { Banners } from "./Banners";
 import { Boundary } from "./Boundary";
 import { NotFoundPage } from "./NotFoundPage";
@@ -37,11 +30,10 @@ const SettingsPage = lazy(() => import("../settings/SettingsPage"));
 
 interface Place {
   to: string;
-  text: "phone" | "calls" | "minutes" | "reconciliation" | "access" | "settings";
+  text: "phone" | "calls" | "minutes" | "reconciliation" | "settings";
   icon: ComponentType<{ size?: number }>;
   /** Not for agents. */
   isForLeads?: true;
-  isForAdmins?: true;
 }
 
 const places: readonly Place[] = [
@@ -49,7 +41,6 @@ const places: readonly Place[] = [
   { to: "/calls", text: "calls", icon: IconList },
   { to: "/minutes", text: "minutes", icon: IconHourglass, isForLeads: true },
   { to: "/reconciliation", text: "reconciliation", icon: IconScale, isForLeads: true },
-  { to: "/access", text: "access", icon: IconKey, isForAdmins: true },
   { to: "/settings", text: "settings", icon: IconSettings },
 ];
 
@@ -57,11 +48,7 @@ function Navigation() {
   const { t } = useTranslation();
   const [path] = useLocation();
   const { role } = useMe().user;
-  const shown = places.filter(
-    ({ isForLeads, isForAdmins }) =>
-      (role !== "agent" || isForLeads === undefined) &&
-      (role === "admin" || isForAdmins === undefined),
-  );
+  const shown = places.filter(({ isForLeads }) => role !== "agent" || isForLeads === undefined);
   return (
     <nav className={classes.nav} aria-label={t("app.navigation")}>
       {shown.map(({ to, text, icon: Icon }) => {

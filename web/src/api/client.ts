@@ -19,7 +19,7 @@ import type {
   Transcript,
 } from "./types";
 
-const ROOT = "/api/v1";
+export const ROOT = "/api/v1";
 const ANSWER_WITHIN_MS = 15_000;
 const UPLOAD_WITHIN_MS = 90_000;
 
@@ -92,7 +92,7 @@ export async function ask<T>(method: string, path: string, how: Ask = {}): Promi
   throw refused;
 }
 
-async function problemIn(response: Response): Promise<Problem> {
+export async function problemIn(response: Response): Promise<Problem> {
   const body: unknown = await response.json().catch(() => null);
   if (body !== null && typeof body === "object" && "code" in body) return body as Problem;
   const code = response.status >= 500 ? "server_error" : "unexpected";
@@ -119,7 +119,7 @@ export interface ReportQuery {
   days?: number | undefined;
 }
 
-function queryString(query: CallListQuery | OpenListQuery | ReportQuery): string {
+export function queryString(query: object): string {
   const params = new URLSearchParams();
   for (const [name, value] of Object.entries(query)) {
     if (value !== undefined && value !== false) params.set(name, String(value));

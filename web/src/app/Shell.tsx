@@ -11,7 +11,14 @@ import { CallBar } from "../phone/ui/CallBar";
 import { PhonePage } from "../phone/ui/PhonePage";
 import { StatusPill } from "../phone/ui/StatusPill";
 import { useShortcuts } from "../phone/ui/useShortcuts";
-import { IconHourglass, IconList, IconPhone, IconScale, IconSettings } from "../ui/icons";
+import {
+  IconHourglass,
+  IconList,
+  IconMicrophone2,
+  IconPhone,
+  IconScale,
+  IconSettings,
+} from "../ui/icons";
 import { Banners } from "./Banners";
 import { Boundary } from "./Boundary";
 import { NotFoundPage } from "./NotFoundPage";
@@ -23,6 +30,7 @@ const KeySheet = lazy(() => import("../phone/ui/KeySheet"));
 const CallsPage = lazy(() => import("../calls/CallsPage"));
 const CallPage = lazy(() => import("../calls/CallPage"));
 const MinutesPage = lazy(() => import("../minutes/MinutesPage"));
+const RecordingsPage = lazy(() => import("../recordings/RecordingsPage"));
 const ReconciliationPage = lazy(() => import("../reconciliation/ReconciliationPage"));
 const AccessPage = lazy(() => import("../access/AccessPage"));
 const SessionsPage = lazy(() => import("../access/SessionsPage"));
@@ -30,7 +38,7 @@ const SettingsPage = lazy(() => import("../settings/SettingsPage"));
 
 interface Place {
   to: string;
-  text: "phone" | "calls" | "minutes" | "reconciliation" | "settings";
+  text: "phone" | "calls" | "recordings" | "minutes" | "reconciliation" | "settings";
   icon: ComponentType<{ size?: number }>;
   /** Not for agents. */
   isForLeads?: true;
@@ -39,6 +47,7 @@ interface Place {
 const places: readonly Place[] = [
   { to: "/", text: "phone", icon: IconPhone },
   { to: "/calls", text: "calls", icon: IconList },
+  { to: "/recordings", text: "recordings", icon: IconMicrophone2, isForLeads: true },
   { to: "/minutes", text: "minutes", icon: IconHourglass, isForLeads: true },
   { to: "/reconciliation", text: "reconciliation", icon: IconScale, isForLeads: true },
   { to: "/settings", text: "settings", icon: IconSettings },
@@ -106,6 +115,7 @@ export function Shell() {
                 <Route path="/" component={PhonePage} />
                 <Route path="/calls" component={CallsPage} />
                 <Route path="/calls/:id">{({ id }) => <CallPage id={id} />}</Route>
+                {isLead && <Route path="/recordings" component={RecordingsPage} />}
                 {isLead && <Route path="/minutes" component={MinutesPage} />}
                 {isLead && <Route path="/reconciliation" component={ReconciliationPage} />}
                 {role === "admin" && <Route path="/access" component={AccessPage} />}

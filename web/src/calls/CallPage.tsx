@@ -2,6 +2,7 @@
 
 import { Anchor, Group, Paper, Skeleton, Stack, Text, Title } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
+import { lazy, Suspense } from "react";
 import { useTranslation } from "react-i18next";
 import { Link } from "wouter";
 import { api, Refused, refusalOf } from "../api/client";
@@ -18,6 +19,8 @@ import { IconArrowLeft } from "../ui/icons";
 import { outcomeText } from "../ui/names";
 import { Problem } from "../ui/Problem";
 import { Ladder } from "./Ladder";
+
+const Player = lazy(() => import("../recordings/Player"));
 
 export default function CallPage({ id }: { id: string }) {
   const { t } = useTranslation();
@@ -40,11 +43,29 @@ export default function CallPage({ id }: { id: string }) {
       {call !== undefined && (
         <>
           <Facts call={call} />
+          {call.recording?.state === "kept" && <Listen call={call} />}
           {call.transcript && <TranscriptPanel callId={id} />}
           <Ladder callId={id} endedAt={call.ended_at ?? null} />
         </>
       )}
     </Stack>
+  );
+}
+
+/** What plays it is loaded with the page that needs it. */
+function Listen({ call }: { call: CallView }) {
+  const { t } = useTranslation();
+  return (
+    <Paper component="section" withBorder p="lg" bg="var(--panel)" aria-labelledby="recording">
+      <Stack gap="md">
+        <Title order={2} id="recording">
+          {t("detail.recording")}
+        </Title>
+        <Suspense fallback={<Skeleton h={160} />}>
+          <Player id={call.id} durationMs={call.recording?.duration_ms ?? 0} />
+        </Suspense>
+      </Stack>
+    </Paper>
   );
 }
 

@@ -8,6 +8,7 @@ import { formatDuration, formatMoment } from "../i18n/format";
 import { formatPhone } from "../phone/address";
 import { talkedMs } from "../phone/calls";
 import { useMe } from "../phone/context";
+import { PlayButton } from "../recordings/PlayButton";
 import { DirectionSign } from "../ui/DirectionSign";
 import { nameOf } from "../ui/names";
 import classes from "./CallTable.module.css";
@@ -28,6 +29,7 @@ export function CallTable({ calls }: { calls: readonly CallView[] }) {
             <th scope="col">{t("list.started")}</th>
             <th scope="col">{t("list.duration")}</th>
             <th scope="col">{t("list.outcome")}</th>
+            <th scope="col">{t("list.recording")}</th>
           </tr>
         </thead>
         <tbody>
@@ -72,6 +74,15 @@ function Row({ call, hasAgent }: { call: CallView; hasAgent: boolean }) {
           <Badge variant="filled" color="brand" tt="none">
             {t(`state.${call.state}`)}
           </Badge>
+        )}
+      </td>
+      <td data-label={t("list.recording")}>
+        {call.recording?.state === "kept" ? (
+          <PlayButton
+            what={{ id: call.id, who: name, durationMs: call.recording.duration_ms ?? 0 }}
+          />
+        ) : (
+          "–"
         )}
       </td>
     </tr>

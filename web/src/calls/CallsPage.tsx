@@ -16,6 +16,7 @@ import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { api, refusalOf } from "../api/client";
 import type { Direction } from "../api/types";
+import { QuotaPanel } from "../recordings/QuotaPanel";
 import { Problem } from "../ui/Problem";
 import { CallTable } from "./CallTable";
 
@@ -53,6 +54,7 @@ export default function CallsPage() {
           />
         </Group>
       </Group>
+      <QuotaPanel />
       {list.error && <Problem title={t("list.failed")} refused={refusalOf(list.error)} />}
       {list.isPending && <Skeleton h={240} />}
       {calls?.length === 0 && (

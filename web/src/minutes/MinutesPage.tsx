@@ -1,6 +1,16 @@
 /** How the account's recording minutes stand now, and which calls take them. */
 
-import { Alert, Badge, Group, Paper, Skeleton, Stack, Text, Title } from "@mantine/core";
+import {
+  Alert,
+  Badge,
+  Button,
+  Group,
+  Paper,
+  Skeleton,
+  Stack,
+  Text,
+  Title,
+} from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { useTranslation } from "react-i18next";
 import { Link } from "wouter";
@@ -14,6 +24,7 @@ import { nameOf } from "../ui/names";
 import { Problem } from "../ui/Problem";
 import classes from "./MinutesPage.module.css";
 import { newerOf, sharesOf } from "./quota";
+import { UsageHistory } from "./UsageHistory";
 
 export default function MinutesPage() {
   const { t } = useTranslation();
@@ -25,7 +36,12 @@ export default function MinutesPage() {
   const quota = newerOf(told, read.data ?? null);
   return (
     <Stack gap="md">
-      <Title order={1}>{t("minutes.title")}</Title>
+      <Group justify="space-between" gap="sm">
+        <Title order={1}>{t("minutes.title")}</Title>
+        <Button component={Link} to="/recordings" variant="default" size="sm">
+          {t("library.manage")}
+        </Button>
+      </Group>
       {quota === null && read.error && (
         <Problem title={t("minutes.failed")} refused={refusalOf(read.error)} />
       )}
@@ -34,6 +50,7 @@ export default function MinutesPage() {
         <>
           <Balance quota={quota} />
           <Captures quota={quota} />
+          <UsageHistory />
         </>
       )}
     </Stack>

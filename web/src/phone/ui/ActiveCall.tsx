@@ -1,6 +1,7 @@
 /** The call in progress: state, timer, controls, hints. */
 
 import { Alert, Box, Button, Group, Paper, Stack, Text, UnstyledButton } from "@mantine/core";
+import type { TFunction } from "i18next";
 import { type ReactNode, useEffect, useRef } from "react";
 import { useTranslation } from "react-i18next";
 import type { CallView } from "../../api/types";
@@ -57,11 +58,7 @@ export function ActiveCall({ call }: { call: CallView }) {
   );
 }
 
-function stateText(
-  status: Status,
-  call: CallView,
-  t: ReturnType<typeof useTranslation>["t"],
-): string {
+function stateText(status: Status, call: CallView, t: TFunction): string {
   if (status === "connecting" && call.state === "talking") return t("call.connecting_sound");
   return t(`status.${status}`);
 }

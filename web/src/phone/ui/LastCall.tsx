@@ -1,6 +1,7 @@
 /** What became of the last call, until dismissed or the next one. */
 
 import { Anchor, Button, CloseButton, Group, Paper, Stack, Text } from "@mantine/core";
+import type { TFunction } from "i18next";
 import { useTranslation } from "react-i18next";
 import { Link } from "wouter";
 import { type DialTarget, Refused } from "../../api/client";
@@ -102,7 +103,7 @@ function targetOf({ peer }: CallView): DialTarget | null {
   return peer.user_id ? { user_id: peer.user_id } : null;
 }
 
-function titleOf(call: CallView, t: ReturnType<typeof useTranslation>["t"]): string {
+function titleOf(call: CallView, t: TFunction): string {
   if (call.state !== "ended") return t("call.taken", { agent: call.agent?.name ?? "" });
   const talked = talkedMs(call, Date.now());
   if (talked !== null) return t("call.ended_after", { duration: formatDuration(talked) });

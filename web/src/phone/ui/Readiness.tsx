@@ -1,6 +1,7 @@
 /** Going ready: the pre-flight with its checks, and what to do when one fails. */
 
 import { Button, Group, Loader, Paper, Stack, Text, Title } from "@mantine/core";
+import type { TFunction } from "i18next";
 import { useTranslation } from "react-i18next";
 import { Link } from "wouter";
 import { IconCheck, IconCircle, IconX } from "../../ui/icons";
@@ -56,11 +57,7 @@ export function Readiness() {
   );
 }
 
-function titleOf(
-  phase: string,
-  hasFailed: boolean,
-  t: ReturnType<typeof useTranslation>["t"],
-): string {
+function titleOf(phase: string, hasFailed: boolean, t: TFunction): string {
   if (phase === "checking") return t("ready.title_checking");
   return hasFailed ? t("ready.title_failed") : t("ready.title");
 }

@@ -6,6 +6,7 @@ import random
 import signal
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ from tests.keeping.life_process import finalise
 from tests.media_capture.audio import AGENT, CUSTOMER, CaptureMaker, encode, speech
 from tests.services.object_store import ObjectServer
 
+STEPS_MAX = 8
 LATER_S = 900 * 86_400.0
 """Later than any clock of a killed node."""
 
@@ -80,16 +82,16 @@ async def run_and_kill(
     )
     assert process.stdout is not None
     assert process.stderr is not None
-    first = await process.stdout.readline()
-    assert first == b"ready\n", await process.stderr.read()
-    try:
+    for _ in range(chance.randint(1, STEPS_MAX)):
         # It never ends by itself but for a fault of ours.
-        async with asyncio.timeout(chance.uniform(0.0, 3.0)):
+        if await process.stdout.readline() != b"step\n":
+            raise AssertionError((await process.stderr.read()).decode())
+    with suppress(TimeoutError):
+        async with asyncio.timeout(chance.uniform(0.0, 0.5)):
             await process.wait()
-        raise AssertionError((await process.stderr.read()).decode())
-    except TimeoutError:
-        process.send_signal(signal.SIGKILL)
-        await process.wait()
+            raise AssertionError((await process.stderr.read()).decode())
+    process.send_signal(signal.SIGKILL)
+    await process.wait()
 
 
 async def settle(keep: Keep) -> None:

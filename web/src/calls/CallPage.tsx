@@ -22,12 +22,23 @@ import { Ladder } from "./Ladder";
 
 const Player = lazy(() => import("../recordings/Player"));
 
+const SETTLING_EVERY_MS = 5_000;
+/** Verdict and transcript come some time after the end. */
+const SETTLED_AFTER_MS = 300_000;
+
+function isSettling(call: CallView | undefined, now: number): boolean {
+  return Boolean(call?.ended_at) && now < Date.parse(call?.ended_at ?? "") + SETTLED_AFTER_MS;
+}
+
 export default function CallPage({ id }: { id: string }) {
   const { t } = useTranslation();
-  const live = useLine().live[id];
+  const { live: calls, clockOffsetMs } = useLine();
+  const live = calls[id];
   const { data, error } = useQuery({
     queryKey: ["calls", "one", id],
     queryFn: ({ signal }) => api.call(id, signal),
+    refetchInterval: ({ state }) =>
+      isSettling(state.data, Date.now() + clockOffsetMs) ? SETTLING_EVERY_MS : false,
   });
   const call = newer(live, data);
   return (

@@ -3,6 +3,7 @@
 import re
 import struct
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
 
@@ -26,10 +27,12 @@ from gateway.adapters.sql_case_rows import case_of, conclusion_of, facts_of
 from gateway.adapters.sql_engine import Database
 from gateway.adapters.sql_official_schema import OPEN_CASE, recording_cases, transcripts
 from gateway.adapters.sql_quota_schema import charges
+from gateway.adapters.sql_recording_schema import recordings
 from gateway.adapters.sql_schema import calls
 from gateway.core.errors import BadInput
 from gateway.core.ids import AccountId, CallId, UserId, Wacid
 from gateway.core.quota.contract import start_of_day
+from gateway.core.recording.lifecycle import Life
 from gateway.core.recording.outcome import RecordingOutcome, outcome_of
 from gateway.core.recording.outlook import Patience
 from gateway.core.recording.reconcile import Verdict
@@ -62,9 +65,12 @@ class SqlCaseBooks(CaseBooks):
 
     @override
     async def outcomes(self, call_ids: Collection[CallId]) -> Mapping[CallId, RecordingOutcome]:
-        query = select(_case.call_id, _case.facts, _case.conclusion)
+        joined = recording_cases.outerjoin(recordings, recordings.c.call_id == _case.call_id)
+        query = select(
+            _case.call_id, _case.facts, _case.conclusion, recordings.c.state
+        ).select_from(joined)
         return {
-            CallId(row.call_id): outcome_of(facts_of(row), conclusion_of(row))
+            CallId(row.call_id): _outcome(row)
             for row in await self._of_calls(query, _case.call_id, call_ids)
         }
 
@@ -163,6 +169,14 @@ _CALL = (
     calls.c.peer_name,
     calls.c.peer_username,
 )
+
+
+def _outcome(row: Row[Any]) -> RecordingOutcome:
+    """Tell of one case; its books may have been closed long before it was deleted."""
+    told = outcome_of(facts_of(row), conclusion_of(row))
+    if row.state is None or row.state == Life.AVAILABLE:
+        return told
+    return replace(told, verdict=Verdict.DELETED, record=None, stored_ms=0)
 
 
 def _is_shown(now: float, patience: Patience) -> ColumnElement[bool]:

@@ -6,11 +6,12 @@ from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import delete, insert, select
 
 from gateway.adapters import sql_migrate
 from gateway.adapters.sql_engine import Database
 from gateway.adapters.sql_official_schema import recording_cases
+from gateway.adapters.sql_recording_schema import recordings
 from gateway.core.errors import BadInput
 from gateway.core.ids import AccountId, CallId
 from gateway.core.recording.facts import (
@@ -65,6 +66,30 @@ async def open_ids(
         if page.next_cursor is None:
             return found
         cursor = page.next_cursor
+
+
+@pytest.mark.parametrize("state", ["trashed", "purged"])
+async def test_a_deleted_recording_is_told_as_such_even_when_its_books_are_closed(
+    archive: Archive, state: str
+) -> None:
+    call_id = await archive.call(ours(), metas())
+    kept = {
+        "call_id": call_id,
+        "account_id": archive.account_id,
+        "state": state,
+        "file": "x",
+        "duration_ms": 60_000,
+        "bytes": 1,
+        "sha256": "",
+        "began_at": 1.0,
+        "finished_at": 2.0,
+        "segments": {"segments": []},
+    }
+    async with archive.database.writing() as connection:
+        await connection.execute(delete(recordings).where(recordings.c.call_id == call_id))
+        await connection.execute(insert(recordings).values(**kept))
+    found = (await archive.books.outcomes([call_id]))[call_id]
+    assert (found.verdict, found.record, found.stored_ms) == (Verdict.DELETED, None, 0)
 
 
 async def test_the_outcomes_of_many_calls_are_told_at_once(archive: Archive) -> None:

@@ -1,6 +1,14 @@
 /** Plays one recording: agent and customer drawn apart, seeking by pointer, slider or keys. */
 
-import { ActionIcon, Group, Select, Slider, Stack, Text } from "@mantine/core";
+import {
+  ActionIcon,
+  Group,
+  Select,
+  Slider,
+  Stack,
+  Text,
+  useComputedColorScheme,
+} from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { type KeyboardEvent, type RefObject, useEffect, useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
@@ -20,6 +28,7 @@ import classes from "./Player.module.css";
 const LEAP_S = 10;
 const STEP_S = 1;
 const LANE_PX = 46;
+const PEAKS_LEAST = 600;
 const SPEEDS = ["0.75", "1", "1.25", "1.5", "2"];
 
 interface PlayerProps {
@@ -42,7 +51,10 @@ export default function Player({ id, durationMs, autoplay = false }: PlayerProps
 
   const seek = (to: number): void => {
     const element = audio.current;
-    if (element) element.currentTime = Math.min(Math.max(0, to), sound.duration);
+    const at = Math.min(Math.max(0, to), sound.duration);
+    if (element) element.currentTime = at;
+    // The next press counts from here, not from where the browser still is.
+    sound.show(at);
   };
   const toggle = (): void => {
     const element = audio.current;
@@ -168,7 +180,10 @@ interface Sound {
 }
 
 /** What the audio element does, as state. */
-function useSound(audio: RefObject<HTMLAudioElement | null>, knownS: number): Sound {
+function useSound(
+  audio: RefObject<HTMLAudioElement | null>,
+  knownS: number,
+): Sound & { show: (at: number) => void } {
   const [sound, setSound] = useState<Sound>({
     at: 0,
     duration: knownS,
@@ -202,7 +217,13 @@ function useSound(audio: RefObject<HTMLAudioElement | null>, knownS: number): So
       element.pause();
     };
   }, [audio, knownS]);
-  return sound;
+  return { ...sound, show: (at) => setSound((before) => ({ ...before, at })) };
+}
+
+/** Short recordings have few peaks: each is repeated, so that they are drawn as closely. */
+function drawable(lane: readonly number[], full: number): number[] {
+  const times = Math.max(1, Math.ceil(PEAKS_LEAST / Math.max(1, lane.length)));
+  return lane.flatMap((peak) => new Array<number>(times).fill(peak / full));
 }
 
 interface WavesProps {
@@ -216,6 +237,9 @@ function Waves({ peaks, audio, durationS }: WavesProps) {
   const { t } = useTranslation();
   const place = useRef<HTMLDivElement>(null);
   const isMixed = peaks.mixed.length > 0;
+  // The colours are read when it is drawn.
+  const scheme = useComputedColorScheme();
+  // biome-ignore lint/correctness/useExhaustiveDependencies: colours are read anew with the appearance
   useEffect(() => {
     const media = audio.current;
     if (!place.current || !media) return;
@@ -227,7 +251,8 @@ function Waves({ peaks, audio, durationS }: WavesProps) {
       container: place.current,
       media,
       url: media.src,
-      peaks: lanes.map((lane) => lane.map((peak) => peak / peaks.full)),
+      peaks: lanes.map((lane) => drawable(lane, peaks.full)),
+      normalize: true,
       duration: durationS,
       height: LANE_PX,
       cursorColor: colour("--wave-cursor"),
@@ -242,7 +267,7 @@ function Waves({ peaks, audio, durationS }: WavesProps) {
       })),
     });
     return () => waves.destroy();
-  }, [peaks, audio, durationS, isMixed]);
+  }, [peaks, audio, durationS, isMixed, scheme]);
   const names = isMixed ? [t("player.both")] : [t("player.agent"), t("player.customer")];
   return (
     <div className={classes.waves}>

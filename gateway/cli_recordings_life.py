@@ -1,4 +1,4 @@
-"""`callgate recording …`: scrub, retention, hold, release, delete, rules, erase."""
+"""`callgate recording …`: scrub, retention, hold, release, delete, rules, export, erase."""
 
 import json
 import sys
@@ -6,16 +6,18 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import timedelta
+from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn
 
-from gateway.adapters.sql_subjects import SqlSubjects
 from gateway.adapters.system_clock import SystemClock
 from gateway.app_keeping import Keeping, open_keeping
+from gateway.app_library import make_subject_erasure
 from gateway.cli_quota_desk import Desk, run
+from gateway.cli_recordings_export import export_to
 from gateway.cli_terminal import say, settings, show
 from gateway.core.errors import BadInput, Refused
 from gateway.core.ids import CallId
@@ -27,13 +29,14 @@ from gateway.ports.accounts import Account
 from gateway.ports.recording_life import Ended, Going, Order, mark
 from gateway.runtime.recording_scrub import ScrubReport
 from gateway.runtime.recording_upkeep import Retention
-from gateway.runtime.subject_erasure import SubjectErasure
 
 app = typer.Typer(no_args_is_help=True, help="Recordings: what is kept, how long, and whether.")
 
 Cid = Annotated[str, typer.Argument(help="The customer's id.")]
 CallIds = Annotated[list[str], typer.Argument(help="Ids of the recorded calls.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Phone = Annotated[str | None, typer.Option(help="Digits of the customer's number.")]
+UserName = Annotated[str | None, typer.Option(help="The customer's WhatsApp user id.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 
 _NAMED_MAX = 20
@@ -186,12 +189,21 @@ def rules(
 
 
 @app.command()
+def export(
+    cid: Cid,
+    output: Annotated[Path, typer.Option("--output", "-o", help="File to write, a ZIP.")],
+    phone: Phone = None,
+    user_id: UserName = None,
+) -> None:
+    """Write everything that is kept of a customer: calls, recordings, transcripts, notes."""
+    export_to(cid, _person(phone, user_id), output)
+
+
+@app.command()
 def erase(
     cid: Cid,
-    phone: Annotated[str | None, typer.Option(help="Digits of the customer's number.")] = None,
-    user_id: Annotated[
-        str | None, typer.Option(help="The customer's WhatsApp user id.")
-    ] = None,
+    phone: Phone = None,
+    user_id: UserName = None,
     yes: Yes = False,
 ) -> None:
     """Forget a customer: recordings, words, traces, webhooks, and who called. Not what is held.
@@ -203,11 +215,11 @@ def erase(
 
     async def work(desk: Desk) -> None:
         account = await desk.account(cid)
-        erasure = SubjectErasure(SqlSubjects(desk.stores.database), desk.stores.recording_life)
+        erasure = make_subject_erasure(desk.stores, _tell_nobody)
         with progress("calls forgotten") as seen:
             done = await erasure.erase(
                 account.account_id,
-                Peer(phone=phone and phone.lstrip("+"), user_id=user_id),
+                _person(phone, user_id),
                 order=Order(desk.now),
                 progress=seen,
             )
@@ -232,6 +244,10 @@ def progress(what: str) -> Iterator[Callable[[int], None]]:
     ) as bar:
         task = bar.add_task(what, total=None)
         yield lambda count: bar.update(task, completed=count)
+
+
+def _person(phone: str | None, user_id: str | None) -> Peer:
+    return Peer(phone=phone and phone.strip().lstrip("+"), user_id=user_id)
 
 
 def _keeping(desk: Desk) -> Keeping:

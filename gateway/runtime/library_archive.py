@@ -31,8 +31,8 @@ ReadWhole = Callable[[Shelved], AsyncGenerator[bytes]]
 
 
 @dataclass(frozen=True, slots=True)
-class _Packed:
-    """What became of one recording."""
+class Packed:
+    """What became of one file."""
 
     file: str
     result: str
@@ -48,14 +48,15 @@ async def pack(
     names it.
     """
     archive = ZipStream()
-    packed: list[_Packed] = []
+    packed: list[Packed] = []
     for row in rows:
         async with aclosing(read(row)) as source:
-            file = _File(row, zone)
+            name = f"{file_stem(row.call_id, row.began_at, zone, row.peer.name or '')}.ogg"
+            file = PackedFile(row, name, zone, bytes_planned=row.bytes, sha256=row.sha256)
             async for chunk in file.into(archive, source):
                 yield chunk
         packed.append(file.became())
-    archive.begin(MANIFEST, _local(now, zone))
+    archive.begin(MANIFEST, local_time(now, zone))
     archive.add(_manifest(rows, packed, zone))
     archive.end()
     archive.finish()
@@ -65,13 +66,18 @@ async def pack(
 _FAULTS = (CallgateError, FilesDown, OSError, asyncio.TimeoutError)
 
 
-class _File:
-    """One recording on its way into an archive."""
+class PackedFile:
+    """One file of a recording on its way into an archive."""
 
-    def __init__(self, row: Shelved, zone: str) -> None:
+    def __init__(
+        self, row: Shelved, name: str, zone: str, *, bytes_planned: int, sha256: str | None
+    ) -> None:
+        """`sha256` is the digest it should have; None: nobody knows."""
         self._row = row
-        self._name = f"{file_stem(row.call_id, row.began_at, zone, row.peer.name or '')}.ogg"
-        self._modified = _local(row.began_at, zone)
+        self._name = name
+        self._modified = local_time(row.began_at, zone)
+        self._bytes_planned = bytes_planned
+        self._sha256 = sha256
         self._entry: Entry | None = None
         self._is_whole = False
 
@@ -83,7 +89,7 @@ class _File:
         try:
             while chunk := await _next(source):
                 if not has_begun:
-                    archive.begin(self._name, self._modified, bytes_planned=self._row.bytes)
+                    archive.begin(self._name, self._modified, bytes_planned=self._bytes_planned)
                     has_begun = True
                 archive.add(chunk)
                 yield archive.taken()
@@ -98,13 +104,13 @@ class _File:
             self._entry = archive.end()
             yield archive.taken()
 
-    def became(self) -> _Packed:
+    def became(self) -> Packed:
         """Tell what became of it."""
         entry = self._entry
         if entry is None:
-            return _Packed(self._name, MISSING, None)
-        result = WHOLE if entry.sha256 == self._row.sha256 else DIFFERENT
-        return _Packed(self._name, result if self._is_whole else INCOMPLETE, entry)
+            return Packed(self._name, MISSING, None)
+        result = WHOLE if self._sha256 in {None, entry.sha256} else DIFFERENT
+        return Packed(self._name, result if self._is_whole else INCOMPLETE, entry)
 
 
 async def _next(source: AsyncIterator[bytes]) -> bytes:
@@ -115,7 +121,7 @@ async def _next(source: AsyncIterator[bytes]) -> bytes:
     return b""
 
 
-def _manifest(rows: Sequence[Shelved], packed: Sequence[_Packed], zone: str) -> bytes:
+def _manifest(rows: Sequence[Shelved], packed: Sequence[Packed], zone: str) -> bytes:
     lines = [csv_line(("file", "result", "bytes_here", "sha256_here", *COLUMNS))]
     for row, each in zip(rows, packed, strict=True):
         entry = each.entry
@@ -124,5 +130,6 @@ def _manifest(rows: Sequence[Shelved], packed: Sequence[_Packed], zone: str) -> 
     return "".join(lines).encode()
 
 
-def _local(at: float, zone: str) -> datetime:
+def local_time(at: float, zone: str) -> datetime:
+    """Return a moment as people of the zone read it, for a file of an archive."""
     return datetime.fromtimestamp(at, UTC).astimezone(ZoneInfo(zone))

@@ -7,6 +7,7 @@ from gateway.core.errors import BadInput
 from gateway.core.ids import AccountId, CallId
 from gateway.core.recording.lifecycle import Deletion, Why
 from gateway.core.whatsapp import Peer
+from gateway.ports.audit import AuditEntry, AuditLog, Deed
 from gateway.ports.recording_life import Order, RecordingLife
 from gateway.ports.subjects import SubjectCall, Subjects
 from gateway.runtime.codec import call_from_json, call_to_json
@@ -35,9 +36,19 @@ class Erasure:
 class SubjectErasure:
     """Each call is forgotten by itself: what was stopped is simply begun again."""
 
-    def __init__(self, subjects: Subjects, life: RecordingLife) -> None:
+    def __init__(
+        self,
+        subjects: Subjects,
+        life: RecordingLife,
+        audit: AuditLog,
+        *,
+        balance_changed: Callable[[AccountId], None] = lambda _: None,
+    ) -> None:
+        """`balance_changed` is told whose minutes have returned."""
         self._subjects = subjects
         self._life = life
+        self._audit = audit
+        self._balance_changed = balance_changed
 
     async def erase(
         self,
@@ -51,8 +62,7 @@ class SubjectErasure:
 
         Raises `BadInput` if neither is, and `StoreDown`.
         """
-        if not peer.phone and not peer.user_id:
-            raise BadInput("name the customer by phone number or user id")
+        expect_somebody(peer)
         done, after = Erasure(), None
         while True:
             found = await self._subjects.calls(account_id, peer, after=after, limit=AT_ONCE)
@@ -62,8 +72,12 @@ class SubjectErasure:
             if len(found) < AT_ONCE:
                 break
             after = found[-1].call_id
+        if done.recordings:
+            self._balance_changed(account_id)
         if done.is_complete:
             done.webhooks += await self._subjects.forget_person(account_id, peer, order=order)
+        else:
+            await self._audit.record(_in_part(account_id, order, done))
         return done
 
     async def _forget(
@@ -84,6 +98,29 @@ class SubjectErasure:
             account_id, call.call_id, snapshot=_without_person(call.snapshot), order=order
         )
         done.calls += 1
+
+
+def expect_somebody(peer: Peer) -> None:
+    """Refuse a customer who is not named. Raises `BadInput`."""
+    if not peer.phone and not peer.user_id:
+        raise BadInput("name the customer by phone number or user id")
+
+
+def _in_part(account_id: AccountId, order: Order, done: Erasure) -> AuditEntry:
+    return AuditEntry(
+        account_id=account_id,
+        actor=order.actor,
+        token_id=order.token_id,
+        action=Deed.CUSTOMER_ERASED,
+        # Who it was is what must not be kept.
+        subject=account_id,
+        at=order.at,
+        fields={
+            "calls": done.calls,
+            "held": len(done.held),
+            "not_over": len(done.not_over),
+        },
+    )
 
 
 def _without_person(snapshot: str) -> str:

@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import json
 import os
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,9 +14,11 @@ from gateway.adapters.system_clock import SystemClock
 from gateway.core.ids import CallId
 from gateway.core.quota.charge import Recorded, Stamp
 from gateway.core.recording.files import recording_key
+from gateway.core.whatsapp import Peer
 from gateway.foundation import Foundation, open_foundation
 from gateway.ports.recordings import Assembled, Recording
 from gateway.settings import load
+from tests.adapters.sql.rows import a_call
 from tests.cli.conftest import Callgate
 
 CID = "C-1001"
@@ -152,3 +155,50 @@ def test_a_customer_is_forgotten(callgate: Callgate, record: Record) -> None:
     out = callgate("recording", "erase", CID, "--phone", "+628123", "--yes").out
     assert out == "0 calls forgotten, 0 recordings deleted\n"
     assert "phone number or user id" in callgate("recording", "erase", CID, "--yes", code=1).err
+
+
+def test_a_customer_is_exported_with_all_that_is_kept(
+    callgate: Callgate, record: Record, tmp_path: Path
+) -> None:
+    path, output = record(), tmp_path / "budi.zip"
+    asyncio.run(_called(CALL))
+    ran = callgate("recording", "export", CID, "--phone", "+628123", "-o", str(output))
+    assert f"{output}: 1 calls, 1 recordings, " in ran.out
+    assert output.stat().st_mode & 0o077 == 0
+    archive = zipfile.ZipFile(output)
+    assert archive.testzip() is None
+    [name] = [name for name in archive.namelist() if name.startswith("recordings/")]
+    assert archive.read(name) == path.read_bytes()
+    assert asyncio.run(_deeds()) == ["recording.downloaded", "customer.exported"]
+
+
+def test_an_export_writes_over_nothing_and_leaves_nothing_unfinished(
+    callgate: Callgate, record: Record, tmp_path: Path
+) -> None:
+    output = tmp_path / "budi.zip"
+    output.write_text("mine")
+    arguments = ("recording", "export", CID, "--phone", "628123", "-o")
+    assert "is there already" in callgate(*arguments, str(output), code=1).err
+    assert output.read_text() == "mine"
+    nowhere = tmp_path / "nowhere" / "budi.zip"
+    assert "cannot write" in callgate(*arguments, str(nowhere), code=1).err
+    unnamed = callgate("recording", "export", CID, "-o", str(tmp_path / "a.zip"), code=1)
+    assert "phone number or user id" in unnamed.err
+    unknown = ("recording", "export", "C-9", "--phone", "628123", "-o")
+    callgate(*unknown, str(tmp_path / "a.zip"), code=1)
+    assert [each.name for each in tmp_path.iterdir() if each.name != "data"] == ["budi.zip"]
+
+
+async def _called(call_id: CallId) -> None:
+    async with open_foundation(load(), SystemClock()) as stores:
+        account_id = (await stores.accounts.account(CID)).account_id
+        await stores.calls.create(
+            a_call(account_id, call_id=call_id, peer=Peer(phone="628123", name="Budi"))
+        )
+
+
+async def _deeds() -> list[str]:
+    async with open_foundation(load(), SystemClock()) as stores:
+        account_id = (await stores.accounts.account(CID)).account_id
+        recent = await stores.audit.recent(account_id, limit=2)
+        return [entry.action for entry in recent]

@@ -92,7 +92,7 @@ async def _webhooks(shelf: Shelf, wacid: Wacid, peer: Peer) -> None:
 
 
 async def erase(shelf: Shelf, peer: Peer, account_id: AccountId | None = None) -> Erasure:
-    erasure = SubjectErasure(SqlSubjects(shelf.database), shelf.life)
+    erasure = SubjectErasure(SqlSubjects(shelf.database), shelf.life, shelf.audit)
     return await erasure.erase(
         account_id or shelf.account_id, peer, order=Order(shelf.wall.now)
     )
@@ -166,6 +166,7 @@ async def test_what_is_held_stays_with_its_call_and_is_told(shop: Shelf) -> None
     await shop.life.hold(shop.account_id, held, reason="case", order=Order(shop.wall.now))
     done = await erase(shop, BUDI)
     assert (done.held, done.calls) == ([held], 1)
+    assert (await shop.deeds())[-1] == "customer.erased"
     row = await shop.calls.load(held)
     assert row is not None
     assert row.peer.phone == PHONE

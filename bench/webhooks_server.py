@@ -164,6 +164,8 @@ def deps_of(
         announcement_maker=UNUSED,
         library=UNUSED,
         deletion=UNUSED,
+        subject_export=UNUSED,
+        subject_erasure=UNUSED,
         trace_of=foundation.calls.trace,
         split_delivery=split_delivery,
         wake_inbox=runtime.wake_inbox,

@@ -18,7 +18,12 @@ from gateway.adapters.whatsapp_webhook import split_delivery
 from gateway.app_evidence import make_evidence_desk
 from gateway.app_keeping import Keeping, open_keeping
 from gateway.app_later import RuntimeLater
-from gateway.app_library import make_deletion, make_library
+from gateway.app_library import (
+    make_deletion,
+    make_library,
+    make_subject_erasure,
+    make_subject_export,
+)
 from gateway.app_link import open_shared
 from gateway.app_media import open_media
 from gateway.app_metrics import GatewayMetrics, Parts
@@ -247,6 +252,8 @@ def _deps(settings: Settings, opened: _Opened, metrics: HttpMetrics) -> PublicDe
         announcement_maker=AnnouncementFiles(longest_s=settings.announcement_max_s),
         library=library,
         deletion=make_deletion(library, stores, opened.runtime.quota.balance_changed),
+        subject_export=make_subject_export(settings, stores, opened.keeping.vault, world.clock),
+        subject_erasure=make_subject_erasure(stores, opened.runtime.quota.balance_changed),
         trace_of=stores.calls.trace,
         split_delivery=split_delivery,
         wake_inbox=opened.runtime.wake_inbox,

@@ -35,6 +35,8 @@ from gateway.runtime.library_desk import LibraryDesk
 from gateway.runtime.notices import Notice
 from gateway.runtime.presence_board import PersonState
 from gateway.runtime.sight import CallPage
+from gateway.runtime.subject_erasure import SubjectErasure
+from gateway.runtime.subject_export import SubjectExport
 from gateway.runtime.tasks import Tasks
 
 
@@ -174,6 +176,8 @@ class PublicDeps:
     wishes: Wishes
     library: LibraryDesk
     deletion: LibraryDeletion
+    subject_export: SubjectExport
+    subject_erasure: SubjectErasure
     trace_of: TraceOf
     announcements: Announcements
     announcement_maker: AnnouncementMaker

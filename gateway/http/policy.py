@@ -73,6 +73,8 @@ POLICY: Mapping[str, frozenset[Who]] = {
     "recordings.delete_many": LEADS,
     "recordings.hold": ADMINS,
     "recordings.release": ADMINS,
+    "customers.export": ADMINS,
+    "customers.erase": ADMINS,
     "quota.read": LEADS,
     "quota.usage": LEADS,
     "quota.ledger": LEADS,

@@ -50,6 +50,8 @@ BODIES: dict[str, Any] = {
     "recordings.download_many": {"ids": [CALL]},
     "recordings.delete_many": {"ids": [CALL]},
     "recordings.hold": {"why": "court case 7"},
+    "customers.export": {"phone": "628990000001"},
+    "customers.erase": {"phone": "628990000001", "confirm": True},
     "tokens.create": {"name": "CRM", "scopes": ["quota.read"]},
 }
 """What each route is sent; one that needs a body and is not here answers 422, and fails."""

@@ -38,6 +38,7 @@ from gateway.adapters.sql_quota_minutes import SqlMinutes
 from gateway.adapters.sql_recording_life import SqlRecordingLife
 from gateway.adapters.sql_sessions import SqlSessions
 from gateway.adapters.sql_stored_files import SqlStoredFiles
+from gateway.adapters.sql_subjects import SqlSubjects
 from gateway.adapters.sql_tokens import SqlTokens
 from gateway.adapters.sql_transcripts import SqlTranscripts
 from gateway.adapters.sql_wishes import SqlWishes
@@ -59,6 +60,8 @@ from gateway.runtime.evidence_desk import EvidenceDesk, EvidenceSources
 from gateway.runtime.library_deletion import LibraryDeletion
 from gateway.runtime.library_desk import LibraryBounds, LibraryDesk
 from gateway.runtime.recording_vault import Places, RecordingVault
+from gateway.runtime.subject_erasure import SubjectErasure
+from gateway.runtime.subject_export import SubjectExport, SubjectSources
 from tests.http.fakes import LocalBus, LocalPresence, ShiftedClock, TinyDesk
 from tests.http.tiny_maker import TinyMaker
 
@@ -229,6 +232,13 @@ async def site_from(
         "deletion": LibraryDeletion(
             library, SqlRecordingLife(database), balance_changed=returned.append
         ),
+        "subject_export": subject_export(database, folder / "recordings", clock),
+        "subject_erasure": SubjectErasure(
+            SqlSubjects(database),
+            SqlRecordingLife(database),
+            SqlAudit(database),
+            balance_changed=returned.append,
+        ),
         "trace_of": SqlCalls(database, clock.wall).trace,
         "announcements": SqlAnnouncements(database),
         "announcement_maker": TinyMaker(),
@@ -278,6 +288,18 @@ def library_of(
         clock,
         bounds=LibraryBounds(**bounds),
     )
+
+
+def subject_export(database: Database, folder: Path, clock: ShiftedClock) -> SubjectExport:
+    """What gathers everything of a customer from a folder of recordings."""
+    sources = SubjectSources(
+        subjects=SqlSubjects(database),
+        library=SqlLibrary(database),
+        files=SqlStoredFiles(database, NodeId("site")),
+        contents=vault_of(database, folder),
+        transcripts=SqlTranscripts(database),
+    )
+    return SubjectExport(sources, clock.wall)
 
 
 def vault_of(database: Database, folder: Path) -> RecordingVault:

@@ -1,0 +1,82 @@
+"""What a customer may ask for as a person: a copy of everything, and to be forgotten."""
+
+from contextlib import aclosing
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+from aiohttp import web
+
+from gateway.core.ids import CallId
+from gateway.http.customer_schemas import Customer, CustomerErased, CustomerToErase
+from gateway.http.library_faults import faults_told
+from gateway.http.routing import Ask, Route, RouteTable
+from gateway.http.shapes import Nothing
+from gateway.http.streaming import attachment, stream
+from gateway.ports.audit import Deed
+from gateway.ports.recording_life import Order
+
+routes = RouteTable()
+
+
+@routes.serve(
+    Route(
+        "POST",
+        "/customers/export",
+        "customers.export",
+        body=Customer,
+        content="application/zip",
+        refusals=(409,),
+    )
+)
+async def export_customer(ask: Ask[Customer, Nothing]) -> web.StreamResponse:
+    """Send everything that is kept of a customer as one ZIP archive with a manifest."""
+    export, account, peer = ask.deps.subject_export, ask.who.account, ask.body.peer
+    now = datetime.fromtimestamp(ask.deps.clock.wall(), UTC)
+    name = f"customer_{now.astimezone(ZoneInfo(account.timezone)):%Y-%m-%d_%H-%M-%S}.zip"
+
+    async def note(call_id: CallId) -> None:
+        await ask.note(Deed.RECORDING_DOWNLOADED, call_id, format="customer")
+
+    with faults_told(), ask.deps.library.exporting():
+        size = await export.measured(account, peer)
+        export.check_fits(size)
+        await ask.note(
+            Deed.CUSTOMER_EXPORTED, account.account_id, calls=size.calls, files=size.files
+        )
+        async with aclosing(export.packed(account, peer, note=note)) as archive:
+            return await stream(
+                ask.request,
+                archive,
+                headers={
+                    "Content-Type": "application/zip",
+                    "Content-Disposition": attachment(name),
+                },
+                stall_max_s=ask.deps.limits.reader_stall_max_s,
+            )
+
+
+@routes.serve(
+    Route(
+        "POST",
+        "/customers/erase",
+        "customers.erase",
+        body=CustomerToErase,
+        out=CustomerErased,
+    )
+)
+async def erase_customer(ask: Ask[CustomerToErase, Nothing]) -> CustomerErased:
+    """Forget a customer for good, but for what a legal hold keeps; asking again is harmless."""
+    entry = ask.entry(Deed.CUSTOMER_ERASED, "")
+    done = await ask.deps.subject_erasure.erase(
+        ask.person.account_id,
+        ask.body.peer,
+        order=Order(entry.at, entry.actor, entry.token_id),
+    )
+    return CustomerErased(
+        complete=done.is_complete,
+        calls=done.calls,
+        recordings=done.recordings,
+        webhooks=done.webhooks,
+        held=list(done.held),
+        not_over=list(done.not_over),
+    )

@@ -182,7 +182,13 @@ async def _forget_recording(connection: AsyncConnection, call_id: CallId, at: fl
     await connection.execute(
         update(recordings)
         .where(recordings.c.call_id == call_id)
-        .values(peer_phone=None, peer_user_id=None, note=None, version=recordings.c.version + 1)
+        .values(
+            peer_phone=None,
+            peer_user_id=None,
+            note=None,
+            note_folded=None,
+            version=recordings.c.version + 1,
+        )
     )
     # What somebody had deleted by hand need not wait for its day.
     await connection.execute(

@@ -8,6 +8,7 @@ from sqlalchemy import select, text
 from gateway.adapters.sql_cases import SqlCases
 from gateway.adapters.sql_inbox import SqlInbox, SqlTombstones
 from gateway.adapters.sql_jobs import SqlJobs
+from gateway.adapters.sql_library import SqlLibrary
 from gateway.adapters.sql_schema import metadata
 from gateway.adapters.sql_subjects import SqlSubjects
 from gateway.adapters.sql_transcripts import SqlTranscripts
@@ -20,6 +21,7 @@ from gateway.core.recording.facts import Mode
 from gateway.core.recording.lifecycle import Life
 from gateway.core.recording.transcript import Passage, Transcript
 from gateway.core.whatsapp import Direction, Peer
+from gateway.ports.audit import AuditEntry, Deed
 from gateway.ports.calls import TraceLine
 from gateway.ports.cases import Opening
 from gateway.ports.jobs import JobKind, NewJob
@@ -36,7 +38,7 @@ pytestmark = pytest.mark.services
 PHONE, USER_ID, NAME = "6281234567890", "ID.31415926535", "Budi Santoso"
 BUDI = Peer(phone=PHONE, user_id=USER_ID, name=NAME)
 OTHER = Peer(phone="6289876543210", user_id="ID.27182818284", name="Siti")
-TRACES = (PHONE, USER_ID, NAME, "siapa pun", "wacid.BUDI")
+TRACES = (PHONE, USER_ID, NAME, NAME.casefold(), "siapa pun", "wacid.BUDI")
 
 
 async def a_recorded_call(shelf: Shelf, peer: Peer = BUDI) -> CallId:
@@ -59,6 +61,7 @@ async def a_recorded_call(shelf: Shelf, peer: Peer = BUDI) -> CallId:
     await shelf.calls.create(row)
     await shelf.calls.add_trace([TraceLine(call_id, shelf.wall.now, "webhook", "siapa pun")])
     await _record(shelf, call_id)
+    await _note(shelf, call_id, f"{NAME} wants a refund")
     words = Transcript("id", (Passage("customer", 0, 900, f"nama saya {NAME}"),))
     await SqlTranscripts(shelf.database).keep(call_id, shelf.account_id, words, now=1.0)
     await _webhooks(shelf, wacid, peer)
@@ -72,6 +75,12 @@ async def _record(shelf: Shelf, call_id: CallId) -> None:
     recording = Recording(call_id, shelf.account_id, made, shelf.wall.now)
     await shelf.recordings.keep(recording, Recorded(MINUTE_MS), Stamp(shelf.wall.now))
     shelf.made.append(call_id)
+
+
+async def _note(shelf: Shelf, call_id: CallId, note: str) -> None:
+    deed = AuditEntry(shelf.account_id, None, Deed.RECORDING_NOTED, call_id, shelf.wall.now)
+    library = SqlLibrary(shelf.database)
+    await library.set_note(shelf.account_id, call_id, note, seen=None, deed=deed)
 
 
 async def _webhooks(shelf: Shelf, wacid: Wacid, peer: Peer) -> None:

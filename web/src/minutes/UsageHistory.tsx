@@ -36,7 +36,7 @@ function Days() {
         {t("usage.title", { days: DAYS })}
       </Title>
       {error && <Problem title={t("usage.failed")} refused={refusalOf(error)} />}
-      {!data && !error && <Skeleton h={120} m="lg" />}
+      {!data && !error && <Skeleton h={120} w="auto" m="lg" />}
       {data && days.length === 0 && (
         <Text p="lg" pt={0} c="var(--quiet)">
           {t("usage.none")}
@@ -85,7 +85,7 @@ function Entries() {
           {t("ledger.title")}
         </Title>
         {list.error && <Problem title={t("ledger.failed")} refused={refusalOf(list.error)} />}
-        {list.isPending && <Skeleton h={120} m="lg" />}
+        {list.isPending && <Skeleton h={120} w="auto" m="lg" />}
         {lines.length > 0 && (
           <table className={table.table} aria-labelledby="ledger">
             <thead>

@@ -56,7 +56,7 @@ export function DayReport() {
             </Anchor>
           </Group>
         </Group>
-        {!data && !error && <Skeleton h={160} m="lg" />}
+        {!data && !error && <Skeleton h={160} w="auto" m="lg" />}
         {error && (
           <Problem title={t("reconciliation.days_failed")} refused={refusalOf(error)} />
         )}

@@ -60,7 +60,7 @@ export function OpenList() {
         {list.error && (
           <Problem title={t("reconciliation.open_failed")} refused={refusalOf(list.error)} />
         )}
-        {list.isPending && <Skeleton h={120} m="lg" />}
+        {list.isPending && <Skeleton h={120} w="auto" m="lg" />}
         {items?.length === 0 && (
           <Text p="lg" pt="xs" c="var(--quiet)">
             {isRiskOnly ? t("reconciliation.none_at_risk") : t("reconciliation.none_open")}

@@ -9,6 +9,8 @@ import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
+import structlog
+
 from gateway.core.ids import AccountId, CallId
 from gateway.core.quota.charge import Recorded, Stamp
 from gateway.core.recording.lifecycle import Life
@@ -60,6 +62,8 @@ async def one_step(keep: Keep, chance: random.Random) -> None:
 
 
 async def main(folder: Path, endpoint: str, bucket: str, account: str, seed: int) -> None:
+    # What is logged must not stand between the steps.
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     chance = random.Random(seed)
     account_id = AccountId(account)
     async with keeping(folder, endpoint=endpoint, bucket=bucket, account_id=account_id) as keep:

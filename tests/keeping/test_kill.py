@@ -84,8 +84,11 @@ async def run_and_kill(
     assert process.stderr is not None
     for _ in range(chance.randint(1, STEPS_MAX)):
         # It never ends by itself but for a fault of ours.
-        if await process.stdout.readline() != b"step\n":
-            raise AssertionError((await process.stderr.read()).decode())
+        line = await process.stdout.readline()
+        if line != b"step\n":
+            if process.returncode is None:
+                process.kill()
+            raise AssertionError((line + await process.stderr.read()).decode())
     with suppress(TimeoutError):
         async with asyncio.timeout(chance.uniform(0.0, 0.5)):
             await process.wait()

@@ -1,5 +1,7 @@
 """The evidence of one call, as an archive that stands for itself."""
 
+from contextlib import aclosing
+
 from aiohttp import web
 
 from gateway.core.errors import Refused
@@ -7,9 +9,9 @@ from gateway.core.recording.evidence import EvidenceBroken
 from gateway.http.problems import refuse
 from gateway.http.routing import Ask, Route, RouteTable
 from gateway.http.shapes import Nothing
+from gateway.http.streaming import stream
 from gateway.ports.audit import Deed
 from gateway.ports.storage import NotStored, StorageDown, Unsealable
-from gateway.runtime.evidence_desk import Package
 
 routes = RouteTable()
 
@@ -24,8 +26,20 @@ async def download_evidence(ask: Ask[Nothing, Nothing]) -> web.StreamResponse:
     await desk.expect(account, call_id)
     await ask.note(Deed.EVIDENCE_DOWNLOADED, call_id)
     try:
-        async with desk.package(account, call_id) as package:
-            return await _send(ask.request, package)
+        async with (
+            desk.package(account, call_id) as package,
+            aclosing(package.stream()) as archive,
+        ):
+            return await stream(
+                ask.request,
+                archive,
+                headers={
+                    "Content-Type": "application/x-tar",
+                    "Content-Disposition": f'attachment; filename="{package.name}"',
+                },
+                stall_max_s=ask.deps.limits.reader_stall_max_s,
+                length=package.size,
+            )
     except EvidenceBroken as error:
         text = f"The events of this call are damaged in the database: {error}."
         raise Refused("evidence_damaged", text) from None
@@ -35,19 +49,3 @@ async def download_evidence(ask: Ask[Nothing, Nothing]) -> web.StreamResponse:
     except StorageDown:
         detail = "The storage of recordings cannot be reached; try again in a moment."
         raise refuse(503, "storage_down", detail) from None
-
-
-async def _send(request: web.Request, package: Package) -> web.StreamResponse:
-    response = web.StreamResponse(
-        headers={
-            "Content-Type": "application/x-tar",
-            "Content-Disposition": f'attachment; filename="{package.name}"',
-            "X-Content-Type-Options": "nosniff",
-        }
-    )
-    response.content_length = package.size
-    await response.prepare(request)
-    async for piece in package.stream():
-        await response.write(piece)
-    await response.write_eof()
-    return response

@@ -4,7 +4,7 @@ import asyncio
 import dataclasses
 import hashlib
 import os
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -80,7 +80,7 @@ class Package:
     _small: tuple[tuple[Packed, bytes], ...]
     _held: tuple[_Held, ...]
 
-    async def stream(self) -> AsyncIterator[bytes]:
+    async def stream(self) -> AsyncGenerator[bytes]:
         """Yield the archive, piece by piece."""
         for file, content in self._small:
             yield header_of(file.name, file.size) + content + padding_of(file.size)

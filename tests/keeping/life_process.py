@@ -17,6 +17,9 @@ from gateway.core.recording.lifecycle import Life
 from gateway.ports.recordings import Assembled, Recording
 from tests.keeping.keep import Keep, keeping
 
+AHEAD_MAX_S = 1_000 * 86_400.0
+"""How far the clock of a node is ahead of the real time at most."""
+
 
 async def finalise(keep: Keep) -> None:
     """Make the recordings of all captures that are over, as the gateway does."""
@@ -58,7 +61,8 @@ async def one_step(keep: Keep, chance: random.Random) -> None:
         keep.keeping.scrub.run,
     ]
     await chance.choice([*steps, steps[0], steps[1]])()
-    keep.clock.ahead_s += chance.choice([0.0, 3_600.0, 86_400.0, 30 * 86_400.0])
+    passed_s = chance.choice([0.0, 3_600.0, 86_400.0, 30 * 86_400.0])
+    keep.clock.ahead_s = min(AHEAD_MAX_S, keep.clock.ahead_s + passed_s)
 
 
 async def main(folder: Path, endpoint: str, bucket: str, account: str, seed: int) -> None:

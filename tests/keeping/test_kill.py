@@ -16,12 +16,12 @@ from gateway.core.ids import CallId
 from gateway.core.recording.lifecycle import Life
 from tests.adapters.sql.rows import fresh_id
 from tests.keeping.keep import TRASH_S, Keep, keeping
-from tests.keeping.life_process import finalise
+from tests.keeping.life_process import AHEAD_MAX_S, finalise
 from tests.media_capture.audio import AGENT, CUSTOMER, CaptureMaker, encode, speech
 from tests.services.object_store import ObjectServer
 
 STEPS_MAX = 8
-LATER_S = 900 * 86_400.0
+LATER_S = AHEAD_MAX_S + 86_400.0
 """Later than any clock of a killed node."""
 
 

@@ -17,7 +17,6 @@ from aiohttp import web
 from bench.webhooks_load import APP_SECRET, NUMBER_ID, PATH
 from gateway import log
 from gateway.adapters.capture_assembly import AssemblyPlaces, CaptureAssembly
-from gateway.adapters.folder_contents import FolderContents
 from gateway.adapters.media_engine import MediaSocketEngine, WorkerAddress
 from gateway.adapters.media_process import MediaProcess, WorkerCommand
 from gateway.adapters.system_clock import SystemClock
@@ -26,7 +25,6 @@ from gateway.adapters.whatsapp_api import WhatsAppCalls
 from gateway.adapters.whatsapp_graph import GraphClient
 from gateway.adapters.whatsapp_reader import read_webhook
 from gateway.adapters.whatsapp_webhook import split_delivery
-from gateway.app_evidence import make_evidence_desk
 from gateway.core.ids import AccountId, NodeId, PhoneNumberId, UserId
 from gateway.foundation import Foundation, open_foundation
 from gateway.http.app import build_public_app
@@ -35,11 +33,9 @@ from gateway.http.metrics import HttpMetrics
 from gateway.http.serving import serving
 from gateway.http.webhook_signature import WebhookSecrets
 from gateway.ports.accounts import Number
-from gateway.ports.clock import Clock
 from gateway.ports.live import AgentPresence, Availability, LiveEvent
 from gateway.runtime.call_runtime import CallRuntime
 from gateway.runtime.call_trace import TraceBook
-from gateway.runtime.evidence_desk import EvidenceDesk
 from gateway.runtime.world import NodeLife, RuntimeLimits, RuntimeSettings, World
 from gateway.settings import load
 
@@ -151,7 +147,6 @@ def deps_of(
         tokens=foundation.tokens,
         people=foundation.accounts,
         audit=foundation.audit,
-        evidence=evidence_of(foundation, folder, world.clock),
         presence=world.presence,
         bus=world.bus,
         inbox=foundation.inbox,
@@ -160,6 +155,7 @@ def deps_of(
         wishes=foundation.wishes,
         # Nobody asks for anything but webhooks here.
         after_calls=UNUSED,
+        evidence=UNUSED,
         announcements=UNUSED,
         announcement_maker=UNUSED,
         library=UNUSED,
@@ -175,11 +171,6 @@ def deps_of(
         checks={},
         web_root=folder / "dist",
     )
-
-
-def evidence_of(foundation: Foundation, folder: Path, clock: Clock) -> EvidenceDesk:
-    """Pack nothing: nobody asks."""
-    return make_evidence_desk(load(), foundation, FolderContents(folder), clock)
 
 
 async def add_number(foundation: Foundation) -> None:

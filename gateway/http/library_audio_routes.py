@@ -142,7 +142,7 @@ async def _send(
         if part is not None:
             sent["Content-Range"] = f"bytes {part.begin}-{part.end - 1}/{content.size}"
         wanted = part or whole
-        async with aclosing(ask.deps.library.part(row, wanted.begin, wanted.end)) as chunks:
+        async with aclosing(ask.deps.library.part(content, wanted.begin, wanted.end)) as chunks:
             return await stream(
                 request,
                 chunks,

@@ -63,8 +63,8 @@ class RecordingSource(Protocol):
     async def open(self, key: str) -> Content:
         """Open a kept file."""
 
-    def stream(self, key: str, begin: int, end: int) -> AsyncGenerator[bytes]:
-        """Yield a part of it, also if it is moved meanwhile."""
+    def stream(self, content: Content, begin: int, end: int) -> AsyncGenerator[bytes]:
+        """Yield a part of what was opened, also if it is moved meanwhile."""
 
 
 class LibraryDesk:
@@ -177,9 +177,9 @@ class LibraryDesk:
         """Open the recording of a row that the person may hear."""
         return await self._source.open(row.file)
 
-    def part(self, row: Shelved, begin: int, end: int) -> AsyncGenerator[bytes]:
-        """Yield a part of the recording of a row that the person may hear."""
-        return self._source.stream(row.file, begin, end)
+    def part(self, content: Content, begin: int, end: int) -> AsyncGenerator[bytes]:
+        """Yield a part of a recording that was opened."""
+        return self._source.stream(content, begin, end)
 
     async def peaks(self, row: Shelved) -> bytes:
         """Return what a player draws, as JSON; made now if nobody has yet.
@@ -216,7 +216,7 @@ class LibraryDesk:
             )
         content = await self.audio(row)
         async with (
-            aclosing(self.part(row, 0, content.size)) as source,
+            aclosing(self.part(content, 0, content.size)) as source,
             self._transcoder.transcode(source, kind, length_ms=row.duration_ms) as pieces,
         ):
             yield pieces
@@ -250,7 +250,7 @@ class LibraryDesk:
 
     async def _whole(self, row: Shelved) -> AsyncGenerator[bytes]:
         content = await self.audio(row)
-        async with aclosing(self.part(row, 0, content.size)) as chunks:
+        async with aclosing(self.part(content, 0, content.size)) as chunks:
             async for chunk in chunks:
                 yield chunk
 

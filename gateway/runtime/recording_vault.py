@@ -111,9 +111,9 @@ class RecordingVault(Contents):
         data_key = await self._keys.find(data_key_id)
         return await self._sealing.open(storage, sealed_name(file.key), key=data_key.key)
 
-    async def stream(self, key: str, begin: int, end: int) -> AsyncGenerator[bytes]:
-        """Yield a part of a file, piece by piece; raises what `open` and reading raise."""
-        content = await self.open(key)
+    @staticmethod
+    async def stream(content: Content, begin: int, end: int) -> AsyncGenerator[bytes]:
+        """Yield a part of what was opened, piece by piece; raises what reading raises."""
         for at in range(begin, end, PIECE_BYTES):
             yield await content.read(at, min(PIECE_BYTES, end - at))
 
@@ -126,7 +126,7 @@ class RecordingVault(Contents):
         except OSError as error:
             raise StorageDown(Setback.OUTAGE, error.strerror or "the disk failed") from error
         with file:
-            async with aclosing(self.stream(key, 0, content.size)) as pieces:
+            async with aclosing(self.stream(content, 0, content.size)) as pieces:
                 async for piece in pieces:
                     await _written(file.write, piece)
             await _written(file.flush)

@@ -187,7 +187,7 @@ class SubjectExport:
     async def _whole(self, file: _RecordedFile, note: NoteTaken) -> AsyncGenerator[bytes]:
         content = await self._sources.contents.open(file.key)
         await note(file.row.call_id)
-        chunks = self._sources.contents.stream(file.key, 0, content.size)
+        chunks = self._sources.contents.stream(content, 0, content.size)
         async with aclosing(chunks):
             async for chunk in chunks:
                 yield chunk

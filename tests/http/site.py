@@ -15,7 +15,6 @@ from aiohttp import ClientResponse, ClientSession, CookieJar
 from gateway.adapters import sql_migrate
 from gateway.adapters.aes_sealing import AesSealing
 from gateway.adapters.audio_transcoding import AudioTranscoding
-from gateway.adapters.folder_contents import FolderContents
 from gateway.adapters.folder_storage import FolderStorage
 from gateway.adapters.secrets_key_ring import KeyRing, new_key
 from gateway.adapters.sql_accounts import SqlAccounts
@@ -320,7 +319,7 @@ def evidence_desk(database: Database, clock: ShiftedClock, folder: Path) -> Evid
         book=SqlEvidenceBook(database, KEYS),
         calls=SqlCalls(database, clock.wall),
         cases=SqlCases(database),
-        contents=FolderContents(folder),
+        contents=vault_of(database, folder),
         directory=SqlDirectory(database, KEYS),
         files=SqlStoredFiles(database, NodeId("site")),
         transcripts=SqlTranscripts(database),

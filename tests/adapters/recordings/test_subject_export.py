@@ -52,7 +52,7 @@ class Contents:
             raise NotStored("there is no such file")
         return Sized(self.size)
 
-    async def stream(self, key: str, begin: int, end: int) -> AsyncGenerator[bytes]:
+    async def stream(self, content: Content, begin: int, end: int) -> AsyncGenerator[bytes]:
         self.open_count += 1
         try:
             for at in range(begin, end, PIECE):

@@ -9,7 +9,6 @@ can make it open another file or address. Prints one line of JSON: what was made
 """
 
 import argparse
-import errno
 import itertools
 import os
 import sys
@@ -23,15 +22,8 @@ import numpy as np
 import numpy.typing as npt
 
 from media.announcement_file import write_frames
-from media.assemble import (
-    BAD_INPUT,
-    DISK_FAILED,
-    AssemblyFailed,
-    limit_process,
-    print_line,
-    replacing,
-)
 from media.assemble_ogg import DigestingSink
+from media.one_shot import DISK_FAILED, NotMade, answer, limit_process, not_written, replacing
 from media.prompts import FRAME_SAMPLES, SAMPLE_RATE_HZ, encode_opus
 
 FORMATS: Final = (
@@ -61,12 +53,12 @@ class Made:
 
 
 def make(file: Path, out: Path, *, longest_ms: int) -> Made:
-    """Write `out` whole, or not at all; raises `AssemblyFailed`."""
+    """Write `out` whole, or not at all; raises `NotMade`."""
     try:
         with file.open("rb") as source:
             samples = _checked(_read(source, longest_ms), longest_ms)
     except OSError as error:
-        raise AssemblyFailed("unreadable", error.strerror or "", status=DISK_FAILED) from error
+        raise NotMade("unreadable", error.strerror or "", status=DISK_FAILED) from error
     frames = _frames(samples)
     try:
         with replacing(out) as (target, _):
@@ -75,9 +67,7 @@ def make(file: Path, out: Path, *, longest_ms: int) -> Made:
             target.flush()
             os.fsync(target.fileno())
     except OSError as error:
-        full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-        code = "disk_full" if full else "io_error"
-        raise AssemblyFailed(code, error.strerror or code, status=DISK_FAILED) from error
+        raise not_written(error) from error
     return Made(len(frames) * FRAME_SAMPLES // _PER_MS, sink.size, sink.sha256)
 
 
@@ -88,7 +78,7 @@ def _read(source: IO[bytes], longest_ms: int) -> Samples:
         with av.open(source, "r", options=options) as container:
             tracks = container.streams.audio
             if not tracks:
-                raise AssemblyFailed("no_audio", "it holds no sound")
+                raise NotMade("no_audio", "it holds no sound")
             parts, size = [], 0
             for part in _decoded(container.demux(tracks[0])):
                 parts.append(part)
@@ -96,7 +86,7 @@ def _read(source: IO[bytes], longest_ms: int) -> Samples:
                 if size > (longest_ms + SHORTEST_MS) * _PER_MS:
                     break
     except (av.FFmpegError, ValueError) as error:
-        raise AssemblyFailed("no_audio", "it is no sound file that can be read") from error
+        raise NotMade("no_audio", "it is no sound file that can be read") from error
     return np.concatenate([np.empty(0, np.int16), *parts])
 
 
@@ -118,12 +108,12 @@ def _decoded(packets: Iterator["av.Packet[av.AudioStream]"]) -> Iterator[Samples
 
 def _checked(samples: Samples, longest_ms: int) -> Samples:
     if len(samples) < SHORTEST_MS * _PER_MS:
-        raise AssemblyFailed("no_audio", "it holds less than half a second of sound")
+        raise NotMade("no_audio", "it holds less than half a second of sound")
     if len(samples) > longest_ms * _PER_MS:
-        raise AssemblyFailed("too_long", f"it is longer than {longest_ms / 1000:g} seconds")
+        raise NotMade("too_long", f"it is longer than {longest_ms / 1000:g} seconds")
     loudest = float(np.abs(samples.astype(np.int32)).max())
     if loudest < 32768 * 10 ** (SILENT_DBFS / 20):
-        raise AssemblyFailed("silent", "there is nothing to hear in it")
+        raise NotMade("silent", "there is nothing to hear in it")
     return samples
 
 
@@ -143,15 +133,7 @@ def main() -> int:
     parser.add_argument("--longest-ms", type=int, required=True)
     asked = parser.parse_args()
     limit_process(0, memory_bytes=MEMORY_BYTES_MAX, processor_s=PROCESSOR_S_MAX)
-    try:
-        print_line(asdict(make(asked.file, asked.out, longest_ms=asked.longest_ms)))
-    except AssemblyFailed as failed:
-        print_line({"error": failed.code, "reason": str(failed)})
-        return failed.status
-    except MemoryError:
-        print_line({"error": "too_large", "reason": "it does not fit the memory"})
-        return BAD_INPUT
-    return 0
+    return answer(lambda: asdict(make(asked.file, asked.out, longest_ms=asked.longest_ms)))
 
 
 if __name__ == "__main__":

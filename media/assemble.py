@@ -1,47 +1,24 @@
 """Makes one stereo file of a call's captures: `python -m media.assemble --out FILE CAPTURE…`.
 
-Runs as a process of its own with low priority and bounded means. Prints one line of JSON: what
-the file holds, or `error` and `reason` with exit status 2 (the input) or 3 (the disk). The file
-appears under its name whole and durable, or not at all.
+Runs as a process of its own (`media.one_shot`); prints what the file holds.
 """
 
 import argparse
-import contextlib
-import errno
-import json
 import os
-import resource
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import IO, Final
 
 from media.assemble_ogg import DigestingSink, write_stereo
 from media.assemble_packets import SAMPLES_PER_MS, PacketReader, SideCounts
 from media.assemble_peaks import encode_peaks, read_peaks
 from media.assemble_timeline import Bounds, lay_out
 from media.assemble_windows import Side
-from media.capture_files import open_unwritten, read_whole, sync_directory
+from media.capture_files import open_unwritten, read_whole
 from media.capture_format import CaptureFileError, HeaderTorn, StillWritten, UnknownVersion
 from media.capture_scan import CaptureContent, scan
-
-NICENESS: Final = 10
-MEMORY_BYTES_MAX: Final = 4 << 30
-PROCESSOR_S_MAX: Final = 1_800
-TEMPORARY_SUFFIX: Final = ".part"
-BAD_INPUT: Final = 2
-DISK_FAILED: Final = 3
-
-
-class AssemblyFailed(Exception):
-    """No file was made. `code` is stable, the text says why in plain words."""
-
-    def __init__(self, code: str, reason: str, *, status: int = BAD_INPUT) -> None:
-        super().__init__(reason)
-        self.code = code
-        self.status = status
+from media.one_shot import DISK_FAILED, NotMade, answer, limit_process, not_written, replacing
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,12 +56,12 @@ class Assembled:
 
 
 def assemble(captures: list[Path], out: Path, *, peaks: Path | None = None) -> Assembled:
-    """Write `out`, and `peaks` if wanted; raises `AssemblyFailed`, and leaves nothing then."""
+    """Write `out`, and `peaks` if wanted; raises `NotMade`, and leaves nothing then."""
     contents = _read_all(captures)
     segments = tuple(_segments(contents))
     samples = sum(each.duration_ms for each in segments) * SAMPLES_PER_MS
     if not samples:
-        raise AssemblyFailed("nothing_recorded", "the captures hold no recorded time")
+        raise NotMade("nothing_recorded", "the captures hold no recorded time")
     counts = SideCounts(), SideCounts()
     left, right = _sides(contents, segments, counts)
     capture_id = contents[0].header.capture_id
@@ -102,9 +79,7 @@ def assemble(captures: list[Path], out: Path, *, peaks: Path | None = None) -> A
                     peaks_file.flush()
                     os.fsync(peaks_file.fileno())
     except OSError as error:
-        full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-        code = "disk_full" if full else "io_error"
-        raise AssemblyFailed(code, error.strerror or code, status=DISK_FAILED) from error
+        raise not_written(error) from error
     return Assembled(
         capture_id=capture_id,
         blob=contents[0].header.blob,
@@ -123,11 +98,11 @@ def _read_all(captures: list[Path]) -> list[CaptureContent]:
     """Read the segments of one capture in their order."""
     contents = sorted((_read(path) for path in captures), key=lambda each: each.header.segment)
     if not contents:
-        raise AssemblyFailed("nothing_recorded", "no capture was named")
+        raise NotMade("nothing_recorded", "no capture was named")
     if len({each.header.capture_id for each in contents}) > 1:
-        raise AssemblyFailed("foreign_capture", "the files belong to different captures")
+        raise NotMade("foreign_capture", "the files belong to different captures")
     if len({each.header.segment for each in contents}) < len(contents):
-        raise AssemblyFailed("doubled_segment", "two files hold the same segment")
+        raise NotMade("doubled_segment", "two files hold the same segment")
     return contents
 
 
@@ -145,12 +120,12 @@ def _read(path: Path) -> CaptureContent:
             HeaderTorn: "nothing_recorded",
         }
         code = codes.get(type(error), "not_a_capture")
-        raise AssemblyFailed(code, f"{path.name}: {error}") from error
+        raise NotMade(code, f"{path.name}: {error}") from error
     except FileNotFoundError as error:
-        raise AssemblyFailed("no_such_file", f"{path.name}: no such file") from error
+        raise NotMade("no_such_file", f"{path.name}: no such file") from error
     except OSError as error:
         reason = f"{path.name}: {error.strerror}"
-        raise AssemblyFailed("unreadable", reason, status=DISK_FAILED) from error
+        raise NotMade("unreadable", reason, status=DISK_FAILED) from error
 
 
 def _segments(contents: list[CaptureContent]) -> Iterator[AssembledSegment]:
@@ -191,41 +166,6 @@ def _sides(
     )
 
 
-@contextmanager
-def replacing(path: Path) -> Iterator[tuple[IO[bytes], Path]]:
-    """Write a file that takes its name only when the context ends well."""
-    temporary = path.with_name(path.name + TEMPORARY_SUFFIX)
-    try:
-        with temporary.open("wb") as file:
-            yield file, temporary
-        temporary.replace(path)
-        sync_directory(path.parent)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
-        raise
-
-
-def limit_process(
-    input_bytes: int,
-    *,
-    memory_bytes: int = MEMORY_BYTES_MAX,
-    processor_s: int = PROCESSOR_S_MAX,
-) -> None:
-    """Give way to calls, and bound what a damaged input could make this process take."""
-    os.nice(NICENESS)
-    limits = (
-        (resource.RLIMIT_AS, memory_bytes),
-        (resource.RLIMIT_CPU, processor_s),
-        (resource.RLIMIT_FSIZE, 4 * input_bytes + (64 << 20)),
-        (resource.RLIMIT_CORE, 0),
-    )
-    for kind, wanted in limits:
-        hard = resource.getrlimit(kind)[1]
-        bound = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
-        resource.setrlimit(kind, (bound, hard))
-
-
 def main() -> int:
     """Assemble what the command line names; prints one line of JSON."""
     parser = argparse.ArgumentParser(prog="media.assemble", description=__doc__)
@@ -235,18 +175,7 @@ def main() -> int:
     asked = parser.parse_args()
     input_bytes = sum(path.stat().st_size for path in asked.captures if path.exists())
     limit_process(input_bytes)
-    try:
-        made = assemble(asked.captures, asked.out, peaks=asked.peaks)
-    except AssemblyFailed as failed:
-        print_line({"error": failed.code, "reason": str(failed)})
-        return failed.status
-    print_line(asdict(made))
-    return 0
-
-
-def print_line(content: dict[str, object]) -> None:
-    """Print one line of JSON."""
-    sys.stdout.write(json.dumps(content, separators=(",", ":")) + "\n")
+    return answer(lambda: asdict(assemble(asked.captures, asked.out, peaks=asked.peaks)))
 
 
 if __name__ == "__main__":

@@ -9,7 +9,6 @@ status 2 (the input) or 3 (the disk).
 """
 
 import argparse
-import errno
 import itertools
 import os
 import sys
@@ -17,14 +16,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 
-from media.assemble import (
-    BAD_INPUT,
-    DISK_FAILED,
-    AssemblyFailed,
-    limit_process,
-    print_line,
-    replacing,
-)
 from media.assemble_ogg import DigestingSink
 from media.envelope import Floats, read_envelope, read_samples, spread
 from media.offset import find_offset
@@ -33,6 +24,7 @@ from media.offset_fine import find_fine_offset, spread_waveform, to_waveform
 from media.ogg_cut import cut
 from media.ogg_opus import SAMPLE_RATE
 from media.ogg_reader import BadOgg, OpusReader
+from media.one_shot import DISK_FAILED, NotMade, answer, limit_process, not_written, replacing
 
 CHANNELS_MAX: Final = 2
 LISTEN_MS: Final = 180_000
@@ -69,11 +61,11 @@ def inspect(
     """Read a file to its end, and lay it over our own recording if there is one.
 
     `laid_out` says when (in ms of real time since the capture began) what ours holds was
-    recorded. Raises `AssemblyFailed`.
+    recorded. Raises `NotMade`.
     """
     heard, reader = _listen(file, LISTEN_MS)
     if not reader.samples:
-        raise AssemblyFailed("nothing_recorded", "it holds no audio")
+        raise NotMade("nothing_recorded", "it holds no audio")
     found = Inspected(-(-reader.samples // _PER_MS), reader.head.channels)
     if ours is None:
         return found
@@ -101,9 +93,9 @@ def _listen(path: Path, listen_ms: int) -> tuple[Floats, OpusReader]:
             _check_streams(reader)
             return read_envelope(reader, listen_ms=listen_ms), reader
     except BadOgg as error:
-        raise AssemblyFailed("not_ogg_opus", str(error)) from error
+        raise NotMade("not_ogg_opus", str(error)) from error
     except OSError as error:
-        raise AssemblyFailed("unreadable", error.strerror or "", status=DISK_FAILED) from error
+        raise NotMade("unreadable", error.strerror or "", status=DISK_FAILED) from error
 
 
 def _hear(path: Path, code: str) -> Floats:
@@ -111,7 +103,7 @@ def _hear(path: Path, code: str) -> Floats:
         with path.open("rb") as source:
             return to_waveform(read_samples(OpusReader(source), listen_ms=LISTEN_MS_FINE))
     except (BadOgg, OSError) as error:
-        raise AssemblyFailed(code, str(error)) from error
+        raise NotMade(code, str(error)) from error
 
 
 def _listen_to_ours(path: Path, listen_ms: int) -> Floats:
@@ -119,7 +111,7 @@ def _listen_to_ours(path: Path, listen_ms: int) -> Floats:
         with path.open("rb") as source:
             return read_envelope(OpusReader(source), listen_ms=listen_ms, reads_on=False)
     except (BadOgg, OSError) as error:
-        raise AssemblyFailed("ours_unreadable", str(error)) from error
+        raise NotMade("ours_unreadable", str(error)) from error
 
 
 def _check_streams(reader: OpusReader) -> None:
@@ -128,7 +120,7 @@ def _check_streams(reader: OpusReader) -> None:
 
 
 def cut_file(file: Path, out: Path, keep: Intervals) -> CutFile:
-    """Write `out` whole and durable, or not at all; raises `AssemblyFailed`."""
+    """Write `out` whole and durable, or not at all; raises `NotMade`."""
     try:
         with file.open("rb") as source, replacing(out) as (target, _):
             sink = DigestingSink(target)
@@ -136,13 +128,11 @@ def cut_file(file: Path, out: Path, keep: Intervals) -> CutFile:
             target.flush()
             os.fsync(target.fileno())
     except BadOgg as error:
-        raise AssemblyFailed("not_ogg_opus", str(error)) from error
+        raise NotMade("not_ogg_opus", str(error)) from error
     except ValueError as error:
-        raise AssemblyFailed("nothing_kept", str(error)) from error
+        raise NotMade("nothing_kept", str(error)) from error
     except OSError as error:
-        full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-        code = "disk_full" if full else "io_error"
-        raise AssemblyFailed(code, error.strerror or code, status=DISK_FAILED) from error
+        raise not_written(error) from error
     return CutFile(round(samples / _PER_MS), sink.size, sink.sha256)
 
 
@@ -171,15 +161,7 @@ def main() -> int:
         each.add_argument("--file", type=Path, required=True)
     asked = parser.parse_args()
     limit_process(asked.file.stat().st_size if asked.file.exists() else 0)
-    try:
-        print_line(asdict(_carry_out(asked)))
-    except AssemblyFailed as failed:
-        print_line({"error": failed.code, "reason": str(failed)})
-        return failed.status
-    except MemoryError:
-        print_line({"error": "too_large", "reason": "it does not fit the memory"})
-        return BAD_INPUT
-    return 0
+    return answer(lambda: asdict(_carry_out(asked)))
 
 
 def _carry_out(asked: argparse.Namespace) -> Inspected | CutFile:

@@ -17,8 +17,8 @@ import av
 import numpy as np
 import numpy.typing as npt
 
-from media.assemble import BAD_INPUT, limit_process
 from media.assemble_peaks import encode_channels, peaks_in
+from media.one_shot import BAD_INPUT, limit_process
 
 RATE: Final = 48_000
 MP3_BITS_PER_CHANNEL: Final = 48_000

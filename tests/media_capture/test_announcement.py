@@ -13,7 +13,7 @@ import pytest
 
 from media.announcement import make
 from media.announcement_file import read_frames
-from media.assemble import AssemblyFailed
+from media.one_shot import NotMade
 from tests.media_capture.audio import RATE, Samples, decode, ffmpeg_decode, speech
 
 LONGEST_MS = 5_000
@@ -71,7 +71,7 @@ def run(file: Path, out: Path) -> tuple[int, dict[str, Any]]:
 
 
 def refusal(file: Path, out: Path) -> str:
-    with pytest.raises(AssemblyFailed) as refused:
+    with pytest.raises(NotMade) as refused:
         make(file, out, longest_ms=LONGEST_MS)
     assert str(refused.value)
     assert not out.exists()
@@ -151,7 +151,7 @@ def test_a_damaged_upload_ends_in_a_result_and_never_in_a_crash(tmp_path: Path) 
         file.write_bytes(content[: random.integers(200, len(content))])
         try:
             made = make(file, tmp_path / "out.ogg", longest_ms=LONGEST_MS)
-        except AssemblyFailed as failed:
+        except NotMade as failed:
             codes.add(failed.code)
         else:
             assert 500 <= made.duration_ms <= LONGEST_MS + 40

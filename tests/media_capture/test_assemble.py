@@ -16,10 +16,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from media.assemble import AssemblyFailed, assemble
+from media.assemble import assemble
 from media.capture_files import create_locked
 from media.ogg_packet import join_frames, packet_frames
 from media.ogg_reader import OpusReader, stream_packets
+from media.one_shot import NotMade
 from tests.media_capture.audio import (
     AGENT,
     CUSTOMER,
@@ -570,7 +571,7 @@ def test_errors_are_named_and_leave_nothing_behind(tmp_path: Path, out: Path) ->
         ([], "nothing_recorded"),
     ]
     for paths, code in cases:
-        with pytest.raises(AssemblyFailed) as failed:
+        with pytest.raises(NotMade) as failed:
             assemble(paths, out)
         assert failed.value.code == code
     assert not list(tmp_path.glob("*.part"))
@@ -581,7 +582,7 @@ def test_errors_are_named_and_leave_nothing_behind(tmp_path: Path, out: Path) ->
 
 def test_a_capture_that_is_still_written_is_refused(tmp_path: Path, out: Path) -> None:
     fd = create_locked(tmp_path, "call.000.capture", CaptureMaker().content(500))
-    with pytest.raises(AssemblyFailed, match="holds its lock") as failed:
+    with pytest.raises(NotMade, match="holds its lock") as failed:
         assemble([tmp_path / "call.000.capture"], out)
     assert failed.value.code == "still_written"
     os.close(fd)
@@ -605,7 +606,7 @@ def test_a_full_disk_leaves_the_old_file_and_nothing_else(
 def test_the_process_gives_way_to_calls_and_is_bounded() -> None:
     program = (
         "import os, resource\n"
-        "from media.assemble import limit_process\n"
+        "from media.one_shot import limit_process\n"
         "limit_process(1 << 20)\n"
         "kinds = resource.RLIMIT_AS, resource.RLIMIT_CPU, resource.RLIMIT_FSIZE\n"
         "print(os.getpriority(os.PRIO_PROCESS, 0))\n"

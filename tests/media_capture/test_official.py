@@ -13,13 +13,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from media.assemble import AssemblyFailed
 from media.envelope import STEP_MS, read_envelope, spread
 from media.official import cut_file, inspect, intervals
 from media.offset import find_offset
 from media.ogg_cut import cut
 from media.ogg_opus import OpusHead
 from media.ogg_reader import OpusReader
+from media.one_shot import NotMade
 from sandbox.recorder import encode_ogg
 from tests.media_capture.audio import RATE, Samples, encode, ffmpeg_decode, speech
 from tests.media_capture.foreign import (
@@ -329,10 +329,10 @@ def test_a_file_without_a_name_is_inspected_and_cut(tmp_path: Path) -> None:
 def test_what_is_no_sound_file_is_refused(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "foreign.ogg"
     path.write_bytes(content)
-    with pytest.raises(AssemblyFailed) as refused:
+    with pytest.raises(NotMade) as refused:
         inspect(path)
     assert refused.value.code == "not_ogg_opus"
-    with pytest.raises(AssemblyFailed):
+    with pytest.raises(NotMade):
         cut_file(path, tmp_path / "out.ogg", ((0, 100),))
     assert [each.name for each in tmp_path.iterdir()] == ["foreign.ogg"]
 

@@ -2,13 +2,13 @@
 
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
-from zoneinfo import ZoneInfo
+from datetime import date
 
 from gateway.adapters.system_clock import SystemClock
 from gateway.cli_terminal import with_stores
 from gateway.core.errors import BadInput
 from gateway.core.quota.contract import start_of_day
+from gateway.core.zones import local_day
 from gateway.foundation import Foundation
 from gateway.ports.accounts import Account
 
@@ -37,7 +37,7 @@ class Desk:
 
     def today(self, account: Account) -> date:
         """Return the account's own day."""
-        return datetime.fromtimestamp(self.now, ZoneInfo(account.timezone)).date()
+        return local_day(self.now, account.timezone)
 
 
 def run(work: Callable[[Desk], Coroutine[None, None, None]]) -> None:

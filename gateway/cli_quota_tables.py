@@ -4,9 +4,8 @@ import json
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 from typing import Any, Literal
-from zoneinfo import ZoneInfo
 
 import typer
 from rich.console import Console
@@ -23,6 +22,7 @@ from gateway.core.quota.contract import (
 from gateway.core.quota.lease import Budget
 from gateway.core.quota.live import AccountMinutes
 from gateway.core.quota.plan import MS_PER_MINUTE, PlanBook
+from gateway.core.zones import local_time
 from gateway.ports.accounts import Account
 from gateway.ports.quota import DayUse, Discrepancy, LedgerPage
 
@@ -310,7 +310,7 @@ def _source(source: str) -> str:
 
 
 def _moment(at: float, zone: str) -> str:
-    return datetime.fromtimestamp(at, ZoneInfo(zone)).strftime("%Y-%m-%d %H:%M:%S")
+    return local_time(at, zone).strftime("%Y-%m-%d %H:%M:%S")
 
 
 def _iso(day: date | None) -> str | None:

@@ -1,9 +1,8 @@
 """The ledger of minutes, read: pages, use by day, and whether all numbers agree."""
 
 from collections.abc import Sequence
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from sqlalchemy import ColumnElement, case, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -18,6 +17,7 @@ from gateway.core.ids import AccountId
 from gateway.core.quota.contract import start_of_day
 from gateway.core.quota.lease import Budget, BudgetState
 from gateway.core.quota.ledger import CAPACITY_KINDS, EntryKind, Totals, explain
+from gateway.core.zones import local_day
 from gateway.ports.quota import DayUse, Discrepancy, LedgerPage, QuotaBooks
 
 PAGE_ROWS_MAX = 200
@@ -68,7 +68,7 @@ class SqlQuotaBooks(QuotaBooks):
         days: dict[date, DayUse] = {}
         async with self._database.reading() as connection:
             async for row in await connection.stream(query):
-                day = datetime.fromtimestamp(row.at, ZoneInfo(zone)).date()
+                day = local_day(row.at, zone)
                 days[day] = _add(days.get(day, DayUse(day, 0, 0, 0)), row)
         return [days[day] for day in sorted(days)]
 

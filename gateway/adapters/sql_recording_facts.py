@@ -8,7 +8,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from gateway.adapters.sql_recording_schema import recording_rules
 from gateway.adapters.sql_schema import accounts, calls
 from gateway.core.ids import AccountId, CallId
-from gateway.core.recording.retention import KeepingRules, WhenFull, local_day, purge_day
+from gateway.core.recording.retention import KeepingRules, WhenFull, purge_day
+from gateway.core.zones import local_day
 
 _REPEATED = ("direction", "agent_id", "peer_phone", "peer_user_id")
 

@@ -29,7 +29,8 @@ from gateway.adapters.sql_schema import accounts, calls
 from gateway.core.errors import BadInput, NotFound, Refused, VersionConflict
 from gateway.core.ids import AccountId, CallId
 from gateway.core.recording.lifecycle import Deletion, Life, Why
-from gateway.core.recording.retention import KeepingRules, local_day, purge_day
+from gateway.core.recording.retention import KeepingRules, purge_day
+from gateway.core.zones import local_day
 from gateway.ports.audit import AuditEntry, Deed
 from gateway.ports.recording_life import (
     AccountRules,

@@ -1,12 +1,12 @@
 """After the call: what was said, which recordings are open, and how the days compare."""
 
-from datetime import UTC, date, datetime, timedelta
-from zoneinfo import ZoneInfo
+from datetime import date, timedelta
 
 from aiohttp import web
 
 from gateway.core.csv_text import BYTE_ORDER_MARK, csv_line
 from gateway.core.recording.report import REPORT_COLUMNS, ReconciledDay, report_cells
+from gateway.core.zones import local_day
 from gateway.http.after_call_schemas import (
     OpenPage,
     OpenQuery,
@@ -108,7 +108,7 @@ async def read_report_csv(ask: Ask[Nothing, ReportQuery]) -> web.Response:
 
 def _days(ask: Ask[Nothing, ReportQuery], zone: str) -> tuple[date, date]:
     """Return first and last day asked for, without those that no calendar has."""
-    today = datetime.fromtimestamp(ask.deps.clock.wall(), UTC).astimezone(ZoneInfo(zone)).date()
+    today = local_day(ask.deps.clock.wall(), zone)
     until = max(FIRST_DAY, min(ask.query.until or today, LAST_DAY))
     return until - min(timedelta(days=ask.query.days - 1), until - FIRST_DAY), until
 

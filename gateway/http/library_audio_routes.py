@@ -1,13 +1,12 @@
 """The sound of recordings: played in ranges, downloaded one by one, converted, or packed."""
 
 from contextlib import aclosing
-from datetime import UTC, datetime
-from zoneinfo import ZoneInfo
 
 from aiohttp import web
 
 from gateway.core.errors import StoreDown
 from gateway.core.recording.file_names import file_stem
+from gateway.core.zones import local_time
 from gateway.http.byte_ranges import NotSatisfiable, Part, wanted_part
 from gateway.http.library_faults import faults_told
 from gateway.http.library_schemas import RecordingIds
@@ -109,7 +108,7 @@ async def download_many(ask: Ask[RecordingIds, Nothing]) -> web.StreamResponse:
     with faults_told(), library.exporting():
         for row in rows:
             await ask.note(Deed.RECORDING_DOWNLOADED, row.call_id, format="zip")
-        now = datetime.fromtimestamp(ask.deps.clock.wall(), UTC).astimezone(ZoneInfo(zone))
+        now = local_time(ask.deps.clock.wall(), zone)
         name = f"recordings_{now:%Y-%m-%d_%H-%M-%S}.zip"
         async with aclosing(library.packed(rows, zone)) as archive:
             return await stream(

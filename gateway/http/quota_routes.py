@@ -1,8 +1,8 @@
 """Recording minutes: how they stand, what used them, and every entry of the ledger."""
 
-from datetime import UTC, date, datetime, timedelta
-from zoneinfo import ZoneInfo
+from datetime import date, timedelta
 
+from gateway.core.zones import local_day
 from gateway.http.quota_schemas import (
     LedgerLine,
     LedgerQuery,
@@ -69,7 +69,7 @@ async def read_ledger(ask: Ask[Nothing, LedgerQuery]) -> LedgerView:
 
 def _days(ask: Ask[Nothing, UsageQuery], zone: str) -> tuple[date, date]:
     """Return first and last day asked for, without those that no calendar has."""
-    today = datetime.fromtimestamp(ask.deps.clock.wall(), UTC).astimezone(ZoneInfo(zone)).date()
+    today = local_day(ask.deps.clock.wall(), zone)
     until = max(FIRST_DAY, min(ask.query.until or today, LAST_DAY))
     back = min(timedelta(days=ask.query.days - 1), until - FIRST_DAY)
     return until - back, until

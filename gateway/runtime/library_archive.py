@@ -8,8 +8,6 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from zoneinfo import ZoneInfo
 
 import structlog
 
@@ -17,6 +15,7 @@ from gateway.core.csv_text import csv_line
 from gateway.core.errors import CallgateError
 from gateway.core.recording.file_names import file_stem
 from gateway.core.recording.zip_stream import Entry, ZipStream
+from gateway.core.zones import local_time
 from gateway.ports.cases import FilesDown
 from gateway.ports.library import Shelved
 from gateway.runtime.library_tables import COLUMNS, cells_of
@@ -128,8 +127,3 @@ def _manifest(rows: Sequence[Shelved], packed: Sequence[Packed], zone: str) -> b
         here = (None, None) if entry is None else (entry.bytes, entry.sha256)
         lines.append(csv_line((each.file, each.result, *here, *cells_of(row, zone))))
     return "".join(lines).encode()
-
-
-def local_time(at: float, zone: str) -> datetime:
-    """Return a moment as people of the zone read it, for a file of an archive."""
-    return datetime.fromtimestamp(at, UTC).astimezone(ZoneInfo(zone))

@@ -1,10 +1,9 @@
 """Recordings as lines of CSV: the export of a list, and the manifest of an archive."""
 
 from collections.abc import AsyncIterator, Sequence
-from datetime import UTC, datetime
-from zoneinfo import ZoneInfo
 
 from gateway.core.csv_text import BYTE_ORDER_MARK, Cell, csv_line
+from gateway.core.zones import local_time
 from gateway.ports.library import Shelved
 
 COLUMNS = (
@@ -29,7 +28,7 @@ COLUMNS = (
 
 def cells_of(row: Shelved, zone: str) -> tuple[Cell, ...]:
     """Return what stands under `COLUMNS`; times are ISO 8601 in the zone."""
-    began_at = datetime.fromtimestamp(row.began_at, UTC).astimezone(ZoneInfo(zone))
+    began_at = local_time(row.began_at, zone)
     return (
         row.call_id,
         began_at.isoformat(timespec="milliseconds"),

@@ -19,6 +19,7 @@ from gateway.core.recording.lifecycle import Life
 from gateway.core.recording.transcript import Transcript
 from gateway.core.recording.zip_stream import ZipStream
 from gateway.core.whatsapp import Peer
+from gateway.core.zones import local_time
 from gateway.ports.accounts import Account
 from gateway.ports.cases import Transcripts
 from gateway.ports.library import Library, Shelved
@@ -30,7 +31,6 @@ from gateway.runtime.library_archive import (
     WHOLE,
     Packed,
     PackedFile,
-    local_time,
 )
 from gateway.runtime.library_desk import LibraryBounds, RecordingSource
 from gateway.runtime.subject_erasure import AT_ONCE, expect_somebody

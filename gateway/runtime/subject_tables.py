@@ -7,8 +7,8 @@ from gateway.core.call.ending import outcome_of
 from gateway.core.csv_text import Cell
 from gateway.core.ids import CallId
 from gateway.core.recording.file_names import file_stem
+from gateway.core.zones import local_time
 from gateway.ports.library import Shelved
-from gateway.runtime.library_archive import local_time
 
 COLUMNS = (
     "call_id",

@@ -1,10 +1,9 @@
 """Names under which people keep recordings: sortable, telling, and harmless on every system."""
 
 import unicodedata
-from datetime import UTC, datetime
-from zoneinfo import ZoneInfo
 
 from gateway.core.ids import CallId
+from gateway.core.zones import local_time
 
 WHO_CHARS_MAX = 40
 
@@ -14,7 +13,7 @@ def file_stem(call_id: CallId, began_at: float, zone: str, who: str) -> str:
 
     `who` may be any text; only letters and digits of it are kept. Two calls never share a name.
     """
-    at = datetime.fromtimestamp(began_at, UTC).astimezone(ZoneInfo(zone))
+    at = local_time(began_at, zone)
     parts = (at.strftime("%Y-%m-%d_%H-%M-%S"), _harmless(who), call_id)
     return "_".join(part for part in parts if part)
 

@@ -1,11 +1,11 @@
 """How long recordings are kept: by days of the account's own calendar, never by hours."""
 
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from enum import StrEnum
-from zoneinfo import ZoneInfo
 
 from gateway.core.errors import BadInput
+from gateway.core.zones import local_day
 
 YEARS = 2
 DAYS_MAX = 36_600
@@ -45,11 +45,6 @@ def check_days(days: int) -> None:
             f"recordings are kept for 1 to {DAYS_MAX:,} days, not {days:,}; "
             "to remove them now, delete them"
         )
-
-
-def local_day(at: float, zone: str) -> date:
-    """Return the day that a moment belongs to in a zone."""
-    return datetime.fromtimestamp(at, UTC).astimezone(ZoneInfo(zone)).date()
 
 
 def anniversary(day: date, years: int) -> date:

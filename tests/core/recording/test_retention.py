@@ -15,9 +15,9 @@ from gateway.core.recording.retention import (
     WhenFull,
     anniversary,
     is_over,
-    local_day,
     purge_day,
 )
+from gateway.core.zones import local_day
 
 TWO_YEARS = KeepingRules()
 ZONES = sorted(zoneinfo.available_timezones() - {"localtime"})

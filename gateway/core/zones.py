@@ -1,0 +1,14 @@
+"""Moments as people of a time zone read them; zones are IANA names."""
+
+from datetime import UTC, date, datetime
+from zoneinfo import ZoneInfo
+
+
+def local_time(at: float, zone: str) -> datetime:
+    """Return a moment, seconds since 1970, with the zone's clock and offset."""
+    return datetime.fromtimestamp(at, UTC).astimezone(ZoneInfo(zone))
+
+
+def local_day(at: float, zone: str) -> date:
+    """Return the day that a moment belongs to in a zone."""
+    return local_time(at, zone).date()

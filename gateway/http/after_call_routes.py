@@ -17,9 +17,9 @@ from gateway.http.after_call_schemas import (
     ReportView,
     TranscriptView,
 )
+from gateway.http.call_views import peer_view
 from gateway.http.quota_routes import FIRST_DAY, LAST_DAY
 from gateway.http.routing import Ask, Route, RouteTable
-from gateway.http.schemas import PeerView
 from gateway.http.shapes import Nothing
 from gateway.ports.audit import Deed
 from gateway.runtime.after_calls import OpenRecording
@@ -129,13 +129,11 @@ def _day(day: ReconciledDay) -> ReportDay:
 
 def _open(found: OpenRecording) -> OpenRecordingView:
     of, job = found.of, found.job
-    conclusion, peer = of.case.conclusion, of.peer
+    conclusion = of.case.conclusion
     return OpenRecordingView(
         call_id=of.case.opening.call_id,
         direction=of.direction.value,
-        peer=PeerView(
-            name=peer.name, phone=peer.phone, user_id=peer.user_id, username=peer.username
-        ),
+        peer=peer_view(of.peer),
         ended_at=moment(of.case.facts.ended_at),
         verdict=None if conclusion is None else conclusion.verdict.value,
         waits_for=found.outlook.waits_for.value,

@@ -3,6 +3,7 @@
 from gateway.core.ids import LegId, PhoneNumberId
 from gateway.core.whatsapp import Direction, Peer
 from gateway.http import policy
+from gateway.http.call_views import trace_views
 from gateway.http.problems import refuse
 from gateway.http.routing import Ask, Header, Route, RouteTable
 from gateway.http.schemas import (
@@ -18,13 +19,11 @@ from gateway.http.schemas import (
     OpenLeg,
     SetHold,
     SetMute,
-    TraceLineView,
     TraceView,
 )
 from gateway.http.shapes import Nothing
 from gateway.runtime import call_view
 from gateway.runtime.call_desk import Joined, LegChoice
-from gateway.runtime.call_view import moment
 
 IDEMPOTENCY_KEY = Header(
     "Idempotency-Key",
@@ -101,19 +100,7 @@ async def read_call(ask: Ask[Nothing, Nothing]) -> CallView:
 async def read_trace(ask: Ask[Nothing, Nothing]) -> TraceView:
     """Show everything that happened in a call, step by step."""
     lines = await ask.deps.desk.trace(ask.person, ask.call_id)
-    start = lines[0].at if lines else 0.0
-    return TraceView(
-        lines=[
-            TraceLineView(
-                at=moment(line.at),
-                offset_ms=round((line.at - start) * 1000, 1),
-                source=line.source,
-                step=line.step,
-                fields=dict(line.fields),
-            )
-            for line in lines
-        ]
-    )
+    return TraceView(lines=trace_views(lines))
 
 
 @routes.serve(

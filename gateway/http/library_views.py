@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 from gateway.core.ids import AccountId, UserId
 from gateway.core.recording.lifecycle import Life
 from gateway.core.whatsapp import Direction, Peer
+from gateway.http.call_views import peer_view, trace_views
 from gateway.http.library_schemas import (
     EndingView,
     HoldView,
@@ -17,7 +18,7 @@ from gateway.http.library_schemas import (
     RecordingsFilter,
     SegmentView,
 )
-from gateway.http.schemas import AgentView, PeerView, TraceLineView, VerdictName
+from gateway.http.schemas import AgentView, VerdictName
 from gateway.ports.calls import TraceLine
 from gateway.ports.library import Ending, LibraryFilter, Shelved
 from gateway.runtime.call_view import moment
@@ -68,28 +69,17 @@ def item_of(row: Shelved) -> RecordingItem:
 
 def detail_of(row: Shelved, trace: Sequence[TraceLine]) -> RecordingDetail:
     """Show one recording with all that is known of it."""
-    start = trace[0].at if trace else 0.0
     return RecordingDetail(
         **_shown(row),
         sha256=row.sha256,
         made_day=row.made_day,
         segments=[_segment(each) for each in row.segments if isinstance(each, dict)],
-        events=[
-            TraceLineView(
-                at=moment(line.at),
-                offset_ms=round((line.at - start) * 1000, 1),
-                source=line.source,
-                step=line.step,
-                fields=dict(line.fields),
-            )
-            for line in trace
-            if line.source == "recording"
-        ],
+        events=trace_views(trace, source="recording"),
     )
 
 
 def _shown(row: Shelved) -> dict[str, Any]:
-    peer, hold = row.peer, row.hold
+    hold = row.hold
     return {
         "id": row.call_id,
         "version": row.version,
@@ -100,9 +90,7 @@ def _shown(row: Shelved) -> dict[str, Any]:
         "direction": None if row.direction is None else row.direction.value,
         "agent": _agent(row),
         "number": row.number_display,
-        "peer": PeerView(
-            name=peer.name, phone=peer.phone, user_id=peer.user_id, username=peer.username
-        ),
+        "peer": peer_view(row.peer),
         "verdict": row.verdict if row.verdict in VERDICTS else None,
         "cut_by_quota": row.cut_by_quota,
         "note": row.note,

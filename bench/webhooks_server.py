@@ -160,6 +160,7 @@ def deps_of(
         announcement_maker=UNUSED,
         library=UNUSED,
         deletion=UNUSED,
+        recording_life=UNUSED,
         subject_export=UNUSED,
         subject_erasure=UNUSED,
         trace_of=foundation.calls.trace,

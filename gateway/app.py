@@ -251,6 +251,7 @@ def _deps(settings: Settings, opened: _Opened, metrics: HttpMetrics) -> PublicDe
         announcements=stores.announcements,
         announcement_maker=AnnouncementFiles(longest_s=settings.announcement_max_s),
         library=library,
+        recording_life=stores.recording_life,
         deletion=make_deletion(library, stores, opened.runtime.quota.balance_changed),
         subject_export=make_subject_export(settings, stores, opened.keeping.vault, world.clock),
         subject_erasure=make_subject_erasure(stores, opened.runtime.quota.balance_changed),

@@ -22,11 +22,12 @@ from gateway.cli_terminal import say, settings, show
 from gateway.core.errors import BadInput, Refused
 from gateway.core.ids import CallId
 from gateway.core.quota.plan import MS_PER_MINUTE
+from gateway.core.recording.forecast import forecast
 from gateway.core.recording.lifecycle import Deletion, Why
 from gateway.core.recording.retention import KeepingRules, WhenFull
 from gateway.core.whatsapp import Peer
 from gateway.ports.accounts import Account
-from gateway.ports.recording_life import Ended, Going, Order, mark
+from gateway.ports.recording_life import Ended, Order
 from gateway.runtime.recording_scrub import ScrubReport
 from gateway.runtime.recording_upkeep import Retention
 
@@ -40,7 +41,6 @@ UserName = Annotated[str | None, typer.Option(help="The customer's WhatsApp user
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 
 _NAMED_MAX = 20
-_PAGE = 1000
 
 
 @app.command()
@@ -259,30 +259,21 @@ def _tell_nobody(_account_id: object) -> None:
 
 
 async def _show_going(desk: Desk, account: Account, days: int) -> None:
-    until = desk.today(account) + timedelta(days=days)
-    going: list[Going] = []
-    while True:
-        after = mark(going[-1]) if going else ""
-        page = await desk.stores.recording_life.what_goes(
-            account.account_id, until=until, after=after, limit=_PAGE
+    life, today = desk.stores.recording_life, desk.today(account)
+    rules = (await life.rules(account.account_id)).rules
+    until = today + timedelta(days=days)
+    kept = await life.kept_by_day(account.account_id)
+    rows = [
+        (
+            account.cid,
+            day.on.isoformat(),
+            f"{day.going.recordings:,}",
+            f"{day.going.returned_ms / MS_PER_MINUTE:,.1f}",
+            f"{day.going.bytes:,}",
+            f"{day.going.held:,}",
         )
-        going += page
-        if len(page) < _PAGE:
-            break
-    rows = []
-    for day in sorted({each.on for each in going}):
-        of_day = [each for each in going if each.on == day and not each.is_trashed]
-        held = sum(each.is_held for each in of_day)
-        rows.append(
-            (
-                account.cid,
-                day.isoformat(),
-                f"{len(of_day) - held:,}",
-                f"{sum(e.duration_ms for e in of_day if not e.is_held) / MS_PER_MINUTE:,.1f}",
-                f"{sum(e.bytes for e in of_day if not e.is_held):,}",
-                f"{held:,}",
-            )
-        )
+        for day in forecast(kept, rules, today=today, until=until)
+    ]
     show(("customer", "on", "recordings", "minutes", "bytes", "held"), rows)
 
 

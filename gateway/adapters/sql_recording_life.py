@@ -8,11 +8,12 @@ from sqlalchemy import (
     ColumnElement,
     Row,
     and_,
+    case,
     exists,
+    func,
     literal_column,
     or_,
     select,
-    tuple_,
     update,
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -24,10 +25,16 @@ from gateway.adapters.sql_quota_rows import lock_account
 from gateway.adapters.sql_quota_schema import charges
 from gateway.adapters.sql_recording_end import end_in, tell_case
 from gateway.adapters.sql_recording_facts import rules_of
-from gateway.adapters.sql_recording_schema import AVAILABLE, recording_rules, recordings
+from gateway.adapters.sql_recording_schema import (
+    AVAILABLE,
+    NEVER,
+    recording_rules,
+    recordings,
+)
 from gateway.adapters.sql_schema import accounts, calls
 from gateway.core.errors import BadInput, NotFound, Refused, VersionConflict
 from gateway.core.ids import AccountId, CallId
+from gateway.core.recording.forecast import Going, KeptOfDay
 from gateway.core.recording.lifecycle import Deletion, Life, Why
 from gateway.core.recording.retention import KeepingRules, purge_day
 from gateway.core.zones import local_day
@@ -35,7 +42,6 @@ from gateway.ports.audit import AuditEntry, Deed
 from gateway.ports.recording_life import (
     AccountRules,
     Ended,
-    Going,
     LifeOf,
     Order,
     RecordingLife,
@@ -130,24 +136,28 @@ class SqlRecordingLife(RecordingLife):
         return found
 
     @override
-    async def what_goes(
-        self, account_id: AccountId, *, until: date, after: str = "", limit: int = 1000
-    ) -> Sequence[Going]:
-        day, _, call_id = after.partition(" ")
-        place = tuple_(recordings.c.purge_day, recordings.c.call_id)
+    async def kept_by_day(self, account_id: AccountId) -> Sequence[KeptOfDay]:
+        is_free = recordings.c.held_at.is_(None)
+        charged = func.coalesce(charges.c.charged_ms, 0)
         query = (
-            select(recordings)
+            select(
+                recordings.c.made_day,
+                _sum(is_free, 1).label("recordings"),
+                _sum(is_free, charged).label("returned_ms"),
+                _sum(is_free, recordings.c.bytes).label("bytes"),
+                _sum(~is_free, 1).label("held"),
+            )
+            .outerjoin(charges, charges.c.call_id == recordings.c.call_id)
             .where(
                 recordings.c.account_id == account_id,
-                recordings.c.state != Life.PURGED.value,
-                recordings.c.purge_day <= until.isoformat(),
-                place > tuple_(day, call_id),
+                _is_available,
+                recordings.c.made_day != NEVER,
             )
-            .order_by(recordings.c.purge_day, recordings.c.call_id)
-            .limit(limit)
+            .group_by(recordings.c.made_day)
+            .order_by(recordings.c.made_day)
         )
         async with self._database.reading() as connection:
-            return [_going(row) for row in await connection.execute(query)]
+            return [_kept(row) for row in await connection.execute(query)]
 
     @override
     async def rules(self, account_id: AccountId) -> AccountRules:
@@ -231,7 +241,11 @@ async def _renew_days(
     """Change the day on which each recording goes; there are no more made days than days."""
     made_days = (
         select(recordings.c.made_day)
-        .where(recordings.c.account_id == account_id, _is_available)
+        .where(
+            recordings.c.account_id == account_id,
+            _is_available,
+            recordings.c.made_day != NEVER,
+        )
         .distinct()
     )
     for made_day in (await connection.execute(made_days)).scalars().all():
@@ -283,16 +297,13 @@ async def _audit_rules(
     )
 
 
-def _going(row: Row[Any]) -> Going:
-    return Going(
-        call_id=row.call_id,
-        account_id=row.account_id,
-        on=date.fromisoformat(row.purge_day),
-        duration_ms=row.duration_ms,
-        bytes=row.bytes,
-        is_held=row.held_at is not None,
-        is_trashed=row.state == Life.TRASHED,
-    )
+def _sum(which: ColumnElement[bool], what: ColumnElement[int] | int) -> ColumnElement[int]:
+    return func.coalesce(func.sum(case((which, what), else_=0)), 0)
+
+
+def _kept(row: Row[Any]) -> KeptOfDay:
+    counts = (row.recordings, row.returned_ms, row.bytes, row.held)
+    return KeptOfDay(date.fromisoformat(row.made_day), Going(*map(int, counts)))
 
 
 def _life_of(row: Row[Any]) -> LifeOf:

@@ -1,21 +1,46 @@
 """What a customer may ask for as a person: a copy of everything, and to be forgotten."""
 
 from contextlib import aclosing
-from datetime import UTC, datetime
-from zoneinfo import ZoneInfo
 
 from aiohttp import web
 
 from gateway.core.ids import CallId
-from gateway.http.customer_schemas import Customer, CustomerErased, CustomerToErase
+from gateway.core.zones import local_time
+from gateway.http.customer_schemas import (
+    Customer,
+    CustomerErased,
+    CustomerFound,
+    CustomerToErase,
+)
 from gateway.http.library_faults import faults_told
 from gateway.http.routing import Ask, Route, RouteTable
 from gateway.http.shapes import Nothing
 from gateway.http.streaming import attachment, stream
 from gateway.ports.audit import Deed
 from gateway.ports.recording_life import Order
+from gateway.runtime.call_view import moment
 
 routes = RouteTable()
+
+
+@routes.serve(
+    Route("POST", "/customers/find", "customers.find", body=Customer, out=CustomerFound)
+)
+async def find_customer(ask: Ask[Customer, Nothing]) -> CustomerFound:
+    """Tell how much is kept of a customer, before it is exported or forgotten."""
+    export = ask.deps.subject_export
+    size = await export.measured(ask.who.account, ask.body.peer)
+    return CustomerFound(
+        names=list(size.names),
+        calls=size.calls,
+        recordings=size.recordings,
+        bytes=size.bytes,
+        held=size.held,
+        not_over=size.not_over,
+        first_at=None if size.first_at is None else moment(size.first_at),
+        last_at=None if size.last_at is None else moment(size.last_at),
+        fits=export.fits(size),
+    )
 
 
 @routes.serve(
@@ -31,8 +56,8 @@ routes = RouteTable()
 async def export_customer(ask: Ask[Customer, Nothing]) -> web.StreamResponse:
     """Send everything that is kept of a customer as one ZIP archive with a manifest."""
     export, account, peer = ask.deps.subject_export, ask.who.account, ask.body.peer
-    now = datetime.fromtimestamp(ask.deps.clock.wall(), UTC)
-    name = f"customer_{now.astimezone(ZoneInfo(account.timezone)):%Y-%m-%d_%H-%M-%S}.zip"
+    now = local_time(ask.deps.clock.wall(), account.timezone)
+    name = f"customer_{now:%Y-%m-%d_%H-%M-%S}.zip"
 
     async def note(call_id: CallId) -> None:
         await ask.note(Deed.RECORDING_DOWNLOADED, call_id, format="customer")

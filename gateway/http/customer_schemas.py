@@ -6,7 +6,7 @@ from pydantic import Field, field_validator
 
 from gateway.core.whatsapp import Peer
 from gateway.http.quota_schemas import Amount
-from gateway.http.schemas import CallTo
+from gateway.http.schemas import CallTo, Moment
 from gateway.http.shapes import Shape
 
 
@@ -18,6 +18,26 @@ class Customer(CallTo):
         """The person, as calls know them."""
         phone = None if self.phone is None else self.phone.removeprefix("+")
         return Peer(phone=phone, user_id=self.user_id)
+
+
+class CustomerFound(Shape):
+    """What is kept of a customer: what a copy would hold, and what would be forgotten."""
+
+    names: list[str]
+    """Under which the person called; up to five."""
+    calls: Amount
+    recordings: Amount
+    """That can be heard."""
+    bytes: Amount
+    held: Amount
+    """Recordings that a legal hold keeps from being forgotten."""
+    not_over: Amount
+    """Calls that go on, and are not forgotten either."""
+    first_at: Moment | None
+    last_at: Moment | None
+    """When the first and the last of the calls began."""
+    fits: bool
+    """One archive may hold it all; if not, the operator's command writes it."""
 
 
 class CustomerToErase(Customer):

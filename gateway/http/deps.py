@@ -22,6 +22,7 @@ from gateway.ports.calls import TraceLine
 from gateway.ports.clock import Clock
 from gateway.ports.live import Availability, LiveBus, Presence
 from gateway.ports.quota import QuotaBooks
+from gateway.ports.recording_life import RecordingLife
 from gateway.ports.sessions import LoginLimit, Passwords, SessionStore
 from gateway.ports.tokens import TokenStore
 from gateway.ports.webhooks import Inbox, InboxItem
@@ -176,6 +177,7 @@ class PublicDeps:
     wishes: Wishes
     library: LibraryDesk
     deletion: LibraryDeletion
+    recording_life: RecordingLife
     subject_export: SubjectExport
     subject_erasure: SubjectErasure
     trace_of: TraceOf

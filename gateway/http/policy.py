@@ -73,6 +73,7 @@ POLICY: Mapping[str, frozenset[Who]] = {
     "recordings.delete_many": LEADS,
     "recordings.hold": ADMINS,
     "recordings.release": ADMINS,
+    "customers.find": ADMINS,
     "customers.export": ADMINS,
     "customers.erase": ADMINS,
     "quota.read": LEADS,
@@ -80,6 +81,9 @@ POLICY: Mapping[str, frozenset[Who]] = {
     "quota.ledger": LEADS,
     "settings.calls_read": LEADS,
     "settings.calls_change": ADMINS,
+    "settings.keeping_read": LEADS,
+    "settings.keeping_forecast": LEADS,
+    "settings.keeping_change": ADMINS,
     "settings.announcement_change": ADMINS,
     "settings.announcement_play": LEADS,
     "settings.announcement_remove": ADMINS,
@@ -123,7 +127,9 @@ OPENS: Mapping[Scope, frozenset[str]] = {
     ),
     Scope.RECORDINGS_DELETE: frozenset({"recordings.delete", "recordings.delete_many"}),
     Scope.QUOTA_READ: frozenset({"quota.read", "quota.usage", "quota.ledger"}),
-    Scope.SETTINGS_READ: frozenset({"settings.calls_read"}),
+    Scope.SETTINGS_READ: frozenset(
+        {"settings.calls_read", "settings.keeping_read", "settings.keeping_forecast"}
+    ),
     Scope.AUDIT_READ: frozenset({"audit.list"}),
 }
 """The rows that each scope of an API token opens."""

@@ -6,6 +6,7 @@ from datetime import date
 from typing import Protocol
 
 from gateway.core.ids import AccountId, CallId, TokenId, UserId
+from gateway.core.recording.forecast import KeptOfDay
 from gateway.core.recording.lifecycle import Deletion, Life, Why
 from gateway.core.recording.retention import KeepingRules
 
@@ -28,21 +29,6 @@ class Ended:
     call_id: CallId
     outcome: Deletion
     returned_ms: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Going:
-    """A recording that goes by itself, or would if nothing held it."""
-
-    call_id: CallId
-    account_id: AccountId
-    on: date
-    """In the account's zone."""
-    duration_ms: int
-    bytes: int
-    is_held: bool
-    is_trashed: bool
-    """Deleted already: only its bytes are still there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,13 +95,8 @@ class RecordingLife(Protocol):
     async def over(self, *, now: float, limit: int) -> Sequence[tuple[AccountId, CallId]]:
         """Return recordings whose time is over and that nothing holds, the oldest first."""
 
-    async def what_goes(
-        self, account_id: AccountId, *, until: date, after: str = "", limit: int = 1000
-    ) -> Sequence[Going]:
-        """List what goes up to a day, in the order of days, from behind `after` on.
-
-        `after` is the `mark` of the last one seen.
-        """
+    async def kept_by_day(self, account_id: AccountId) -> Sequence[KeptOfDay]:
+        """Count what is kept and not deleted, by the day it was made, the oldest first."""
 
     async def rules(self, account_id: AccountId) -> AccountRules:
         """Return an account's rules."""
@@ -127,8 +108,3 @@ class RecordingLife(Protocol):
 
         Raises `VersionConflict` or `NotFound`.
         """
-
-
-def mark(going: Going) -> str:
-    """Name a place in the list of what goes."""
-    return f"{going.on.isoformat()} {going.call_id}"

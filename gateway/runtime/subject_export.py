@@ -8,7 +8,7 @@ the one it has. Of each file only a line stays in memory.
 import json
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import PurePosixPath
 
 from gateway.core.csv_text import Cell, csv_line
@@ -48,6 +48,9 @@ MANIFEST_COLUMNS = (
     "sha256",
 )
 
+NAMES_MAX = 5
+"""More names of one person help nobody."""
+
 NoteTaken = Callable[[CallId], Awaitable[None]]
 """Notes that a call's recording is taken away; one that cannot be noted is left out."""
 
@@ -68,9 +71,19 @@ class SubjectSize:
     """How much is kept of a customer."""
 
     calls: int
+    recordings: int
     files: int
     """Of recordings."""
     bytes: int
+    held: int
+    """Recordings that a legal hold keeps."""
+    not_over: int
+    """Calls that go on."""
+    first_at: float | None
+    last_at: float | None
+    """When the calls that can be read began; wall clock, seconds."""
+    names: tuple[str, ...]
+    """Under which the person called, as far as they are few."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,20 +115,22 @@ class SubjectExport:
     async def measured(self, account: Account, peer: Peer) -> SubjectSize:
         """Tell how much an archive would hold. Raises `BadInput` for nobody, `StoreDown`."""
         expect_somebody(peer)
-        calls = files = size = 0
+        measure = _Measure()
         async with aclosing(self._pages(account.account_id, peer)) as pages:
             async for page in pages:
-                calls += len(page)
                 for each in page:
-                    found = await self._files_of(each, account.timezone)
-                    files += len(found)
-                    size += sum(file.bytes for file in found)
-        return SubjectSize(calls, files, size)
+                    measure.add(each, await self._files_of(each, account.timezone))
+        return measure.size()
+
+    def fits(self, size: SubjectSize) -> bool:
+        """Whether one archive may hold so much."""
+        bounds = self.bounds
+        return size.files <= bounds.archive_files_max and size.bytes <= bounds.archive_bytes_max
 
     def check_fits(self, size: SubjectSize) -> None:
         """Refuse more than is sent to a browser in one archive. Raises `Refused`."""
         bounds = self.bounds
-        if size.files > bounds.archive_files_max or size.bytes > bounds.archive_bytes_max:
+        if not self.fits(size):
             raise Refused(
                 "archive_too_large",
                 f"One download holds up to {bounds.archive_files_max} recordings of "
@@ -227,6 +242,51 @@ class SubjectExport:
         return found
 
 
+@dataclass
+class _Measure:
+    """What is counted of a customer."""
+
+    calls: int = 0
+    recordings: int = 0
+    files: int = 0
+    bytes: int = 0
+    held: int = 0
+    not_over: int = 0
+    began: list[float] = field(default_factory=list)
+    """Of the first and the last call so far."""
+    names: dict[str, None] = field(default_factory=dict)
+
+    def add(self, of: CallOfSubject, files: Sequence[_RecordedFile]) -> None:
+        """Count a call and the files of its recording."""
+        self.calls += 1
+        self.recordings += bool(files)
+        self.files += len(files)
+        self.bytes += sum(file.bytes for file in files)
+        self.held += of.row is not None and of.row.hold is not None
+        self.not_over += not of.is_over
+        if of.call is not None:
+            identity = of.call.identity
+            self.began = [*self.began, identity.created_at]
+            self.began = [min(self.began), max(self.began)]
+            if identity.peer.name and len(self.names) < NAMES_MAX:
+                self.names[identity.peer.name] = None
+
+    def size(self) -> SubjectSize:
+        """Return what was counted."""
+        first, last = self.began or (None, None)
+        return SubjectSize(
+            calls=self.calls,
+            recordings=self.recordings,
+            files=self.files,
+            bytes=self.bytes,
+            held=self.held,
+            not_over=self.not_over,
+            first_at=first,
+            last_at=last,
+            names=tuple(self.names),
+        )
+
+
 class _Making:
     """An archive that is being made."""
 
@@ -278,7 +338,7 @@ def _read(found: SubjectCall, row: Shelved | None) -> CallOfSubject:
         call = call_from_json(found.snapshot)
     except Unreadable:
         call = None
-    return CallOfSubject(found.call_id, call, row)
+    return CallOfSubject(found.call_id, call, row, is_over=found.is_over)
 
 
 def _suffix(key: str) -> str:

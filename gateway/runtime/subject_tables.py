@@ -47,6 +47,8 @@ class CallOfSubject:
     """None: it is damaged in the database."""
     row: Shelved | None
     """None: nothing was recorded, or it is not made yet."""
+    is_over: bool = True
+    """Nobody has anything to do for it any more."""
 
     def stem(self, zone: str) -> str:
         """Name the files of the call."""

@@ -92,7 +92,7 @@ def test_a_dry_run_tells_what_goes_when_and_nothing_goes(
     out = callgate("recording", "retention", "--dry-run", "--days", "10").out
     [header, row] = out.splitlines()
     assert header.split() == ["customer", "on", "recordings", "minutes", "bytes", "held"]
-    assert row.split()[2:] == ["1", "1.0", "1,000", "0"]
+    assert row.split()[2:] == ["1", "0.0", "1,000", "0"], "it was never charged"
     assert "2" in callgate("recording", "retention", "--dry-run", "--days", "800").out
 
 

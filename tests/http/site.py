@@ -228,9 +228,8 @@ async def site_from(
         "quota_books": books,
         "wishes": SqlWishes(database),
         "library": (library := library_of(database, folder / "recordings", clock)),
-        "deletion": LibraryDeletion(
-            library, SqlRecordingLife(database), balance_changed=returned.append
-        ),
+        "recording_life": (life := SqlRecordingLife(database)),
+        "deletion": LibraryDeletion(library, life, balance_changed=returned.append),
         "subject_export": subject_export(database, folder / "recordings", clock),
         "subject_erasure": SubjectErasure(
             SqlSubjects(database),

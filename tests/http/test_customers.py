@@ -277,6 +277,57 @@ async def test_copies_share_the_places_of_other_downloads(site: Site, admin: Bro
         assert (await asked(admin, "export", 503, **PHONE))["code"] == "busy"
 
 
+# --- what there is ---------------------------------------------------------------------------
+
+
+async def test_what_is_kept_of_a_customer_is_told_before_anything_is_done(
+    site: Site, admin: Browser
+) -> None:
+    await recorded(site)
+    await recorded(site, held_at=1.0, held_why="case")
+    await recorded(site, state="trashed", trashed_at=1.0, deleted_why="hand")
+    live = a_call(site.account.account_id, peer=BUDI)
+    await calls_of(site).create(live)
+    await recorded(site, SITI)
+    found = await asked(admin, "find", **PHONE)
+    assert found["names"] == ["Budi Santoso"]
+    assert (found["calls"], found["recordings"]) == (4, 2)
+    assert (found["held"], found["not_over"], found["fits"]) == (1, 1, True)
+    assert found["bytes"] == 2 * len(CONTENT)
+    assert found["first_at"] <= found["last_at"]
+    done = await asked(admin, "erase", **PHONE, confirm=True)
+    assert (len(done["held"]), len(done["not_over"])) == (1, 1), "it went as it was told"
+    left = await asked(admin, "find", **PHONE)
+    assert (left["calls"], left["held"], left["not_over"]) == (2, 1, 1)
+
+
+async def test_of_nobody_who_is_known_nothing_is_kept(site: Site, admin: Browser) -> None:
+    await recorded(site)
+    found = await asked(admin, "find", phone="628000000000")
+    assert found == {
+        "names": [],
+        "calls": 0,
+        "recordings": 0,
+        "bytes": 0,
+        "held": 0,
+        "not_over": 0,
+        "first_at": None,
+        "last_at": None,
+        "fits": True,
+    }
+
+
+async def test_a_customer_with_more_than_fits_is_told_before_the_export(
+    template: Template, tmp_path: Path
+) -> None:
+    async with site_from(template, tmp_path) as site, browser_of(site) as browser:
+        await browser.sign_in(Role.ADMIN)
+        for _ in range(2):
+            await recorded(site)
+        site.deps.subject_export.bounds = LibraryBounds(archive_files_max=1)
+        assert (await asked(browser, "find", **PHONE))["fits"] is False
+
+
 # --- to be forgotten -------------------------------------------------------------------------
 
 
@@ -354,7 +405,7 @@ async def test_whoever_is_not_named_properly_is_neither_exported_nor_forgotten(
     site: Site, admin: Browser, named: dict[str, Any]
 ) -> None:
     call_id = await recorded(site)
-    for path, more in (("export", {}), ("erase", {"confirm": True})):
+    for path, more in (("find", {}), ("export", {}), ("erase", {"confirm": True})):
         problem = await asked(admin, path, 422, **named, **more)
         assert problem["detail"]
     assert await spoken(site) == [call_id]
@@ -388,6 +439,7 @@ async def test_the_same_customer_of_another_account_is_neither_seen_nor_touched(
 async def test_only_admins_may(site: Site, browser: Browser, role: Role) -> None:
     await browser.sign_in(role)
     call_id = await recorded(site)
+    await asked(browser, "find", 403, **PHONE)
     await asked(browser, "export", 403, **PHONE)
     await asked(browser, "erase", 403, **PHONE, confirm=True)
     assert await spoken(site) == [call_id]

@@ -12,14 +12,15 @@ from gateway.adapters.sql_recording_life import SqlRecordingLife
 from gateway.adapters.sql_recording_schema import stored_files
 from gateway.adapters.sql_transcripts import SqlTranscripts
 from gateway.core.errors import BadInput, NotFound, Refused, VersionConflict
-from gateway.core.ids import CallId, UserId
+from gateway.core.ids import AccountId, CallId, UserId
 from gateway.core.quota.charge import Recorded, Stamp
 from gateway.core.recording.facts import Mode
+from gateway.core.recording.forecast import Going, KeptOfDay
 from gateway.core.recording.lifecycle import Deletion, Life, Why
 from gateway.core.recording.retention import KeepingRules, WhenFull
 from gateway.core.recording.transcript import Passage, Transcript
 from gateway.ports.cases import Opening
-from gateway.ports.recording_life import Order, mark
+from gateway.ports.recording_life import Order
 from gateway.ports.recordings import Recording
 from tests.adapters.quota.conftest import Bench
 from tests.adapters.recordings.shelf import MINUTE_MS, NODE, Shelf
@@ -199,20 +200,26 @@ async def test_the_oldest_of_all_accounts_are_over_when_their_day_has_come(
     assert await shelf.sweep() == 2, "what is over goes at once"
 
 
-async def test_what_goes_when_is_told_in_pages(shelf: Shelf) -> None:
+async def test_what_is_kept_is_counted_by_the_day_it_was_made(shelf: Shelf) -> None:
     await shelf.bench.own(60 * MINUTE_MS)
     shelf.move_to("2026-10-01")
     first, second, third = [await shelf.keep(1) for _ in range(3)]
     await shelf.life.hold(shelf.account_id, second, reason="case", order=Order(shelf.wall.now))
     await shelf.delete(third)
     shelf.move_to("2026-10-02")
-    await shelf.keep(1)
-    until = date(2028, 10, 2)
-    page = await shelf.life.what_goes(shelf.account_id, until=until, limit=2)
-    assert [(each.call_id, each.on) for each in page] == [(first, until), (second, until)]
-    assert [each.is_held for each in page] == [False, True]
-    rest = await shelf.life.what_goes(shelf.account_id, until=until, after=mark(page[-1]))
-    assert [(each.call_id, each.is_trashed) for each in rest] == [(third, True)]
+    later = [await shelf.keep(2) for _ in range(2)]
+    size, *sizes = [
+        (await shelf.life.find(shelf.account_id, each)).bytes for each in (first, *later)
+    ]
+    assert await shelf.life.kept_by_day(shelf.account_id) == [
+        KeptOfDay(date(2026, 10, 1), Going(1, MINUTE_MS, size, held=1)),
+        KeptOfDay(date(2026, 10, 2), Going(2, 4 * MINUTE_MS, sum(sizes))),
+    ]
+    freed = [(await shelf.delete(call_id)).returned_ms for call_id in (first, *later)]
+    assert sum(freed) == 5 * MINUTE_MS, "what returns is what was told"
+    [rest] = await shelf.life.kept_by_day(shelf.account_id)
+    assert rest == KeptOfDay(date(2026, 10, 1), Going(held=1))
+    assert await shelf.life.kept_by_day(AccountId("nobody")) == []
 
 
 async def test_changed_rules_move_the_day_of_what_is_there(shelf: Shelf) -> None:

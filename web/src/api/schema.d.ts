@@ -518,6 +518,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/customers/find": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Tell how much is kept of a customer, before it is exported or forgotten. */
+        post: operations["customers.find"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/customers/export": {
         parameters: {
             query?: never;
@@ -614,6 +631,41 @@ export interface paths {
         get: operations["settings.calls_read"];
         /** Choose what is recorded from the next call on. */
         put: operations["settings.calls_change"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/settings/keeping": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Show how long recordings are kept, and what happens when minutes run out. */
+        get: operations["settings.keeping_read"];
+        /** Choose how long recordings are kept: what is over then goes within minutes. */
+        put: operations["settings.keeping_change"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/settings/keeping/forecast": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Tell what goes by itself and when: as things are, or if it were kept for another time. */
+        get: operations["settings.keeping_forecast"];
+        put?: never;
         post?: never;
         delete?: never;
         options?: never;
@@ -1094,6 +1146,30 @@ export interface components {
             not_over: string[];
         };
         /**
+         * CustomerFound
+         * @description What is kept of a customer: what a copy would hold, and what would be forgotten.
+         */
+        CustomerFound: {
+            /** Names */
+            names: string[];
+            /** Calls */
+            calls: number;
+            /** Recordings */
+            recordings: number;
+            /** Bytes */
+            bytes: number;
+            /** Held */
+            held: number;
+            /** Not Over */
+            not_over: number;
+            /** First At */
+            first_at: string | null;
+            /** Last At */
+            last_at: string | null;
+            /** Fits */
+            fits: boolean;
+        };
+        /**
          * CustomerToErase
          * @description Who is to be forgotten for good.
          */
@@ -1197,6 +1273,53 @@ export interface components {
             gone_at: string | null;
         };
         /**
+         * ForecastView
+         * @description What goes by itself from today up to a day.
+         */
+        ForecastView: {
+            /** Today */
+            today: string;
+            /** Until */
+            until: string;
+            /** Retention Days */
+            retention_days: number | null;
+            kept: components["schemas"]["GoingView"];
+            at_once: components["schemas"]["GoingView"];
+            going: components["schemas"]["GoingView"];
+            /** Days */
+            days: components["schemas"]["GoingDay"][];
+        };
+        /**
+         * GoingDay
+         * @description What goes on one day of the account's time zone.
+         */
+        GoingDay: {
+            /** Recordings */
+            recordings: number;
+            /** Returned Ms */
+            returned_ms: number;
+            /** Bytes */
+            bytes: number;
+            /** Held */
+            held: number;
+            /** On */
+            on: string;
+        };
+        /**
+         * GoingView
+         * @description How much goes together.
+         */
+        GoingView: {
+            /** Recordings */
+            recordings: number;
+            /** Returned Ms */
+            returned_ms: number;
+            /** Bytes */
+            bytes: number;
+            /** Held */
+            held: number;
+        };
+        /**
          * HoldChange
          * @description Why a recording is held.
          */
@@ -1235,6 +1358,42 @@ export interface components {
             credential: string | null;
         };
         JsonValue: unknown;
+        /**
+         * KeepingChange
+         * @description What is wanted of the life of recordings; the days of all that are kept follow.
+         */
+        KeepingChange: {
+            /** Version */
+            version: number;
+            /**
+             * When Full
+             * @enum {string}
+             */
+            when_full: "auto" | "stop" | "rotate";
+            /** Retention Days */
+            retention_days: number | null;
+            /** Encrypts */
+            encrypts: boolean;
+        };
+        /**
+         * KeepingView
+         * @description The rules in force.
+         */
+        KeepingView: {
+            /** Version */
+            version: number;
+            /**
+             * When Full
+             * @enum {string}
+             */
+            when_full: "auto" | "stop" | "rotate";
+            /** Retention Days */
+            retention_days: number | null;
+            /** Encrypts */
+            encrypts: boolean;
+            /** Retention Days Max */
+            retention_days_max: number;
+        };
         /**
          * LedgerLine
          * @description One entry, and what all until then add up to.
@@ -5211,6 +5370,93 @@ export interface operations {
             };
         };
     };
+    "customers.find": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Customer"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CustomerFound"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Unsupported Media Type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
     "customers.export": {
         parameters: {
             query?: never;
@@ -5693,6 +5939,218 @@ export interface operations {
             };
             /** @description Unsupported Media Type */
             415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    "settings.keeping_read": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["KeepingView"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    "settings.keeping_change": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["KeepingChange"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["KeepingView"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Unsupported Media Type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    "settings.keeping_forecast": {
+        parameters: {
+            query?: {
+                within_days?: number;
+                if_days?: number;
+                if_two_years?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ForecastView"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -4,7 +4,6 @@ Its last file, `manifest.csv`, tells of every recording that was asked for wheth
 archive whole, with the digest it should have and the one it has.
 """
 
-import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -16,7 +15,6 @@ from gateway.core.errors import CallgateError
 from gateway.core.recording.file_names import file_stem
 from gateway.core.recording.zip_stream import Entry, ZipStream
 from gateway.core.zones import local_time
-from gateway.ports.cases import FilesDown
 from gateway.ports.library import Shelved
 from gateway.runtime.library_tables import COLUMNS, cells_of
 
@@ -26,7 +24,7 @@ MANIFEST = "manifest.csv"
 WHOLE, INCOMPLETE, MISSING, DIFFERENT = "whole", "incomplete", "missing", "different"
 
 ReadWhole = Callable[[Shelved], AsyncGenerator[bytes]]
-"""Reads a recording from its beginning; raises `CallgateError`, `OSError` or `FilesDown`."""
+"""Reads a recording from its beginning; raises `CallgateError` or `OSError`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +60,6 @@ async def pack(
     yield archive.taken()
 
 
-_FAULTS = (CallgateError, FilesDown, OSError, asyncio.TimeoutError)
-
-
 class PackedFile:
     """One file of a recording on its way into an archive."""
 
@@ -93,7 +88,7 @@ class PackedFile:
                 archive.add(chunk)
                 yield archive.taken()
             self._is_whole = has_begun
-        except _FAULTS as error:
+        except (CallgateError, OSError) as error:
             _log.warning(
                 "a recording could not be packed whole",
                 call_id=self._row.call_id,

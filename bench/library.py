@@ -37,7 +37,7 @@ from bench.library_rows import (
     customer,
     fill,
 )
-from gateway.adapters import sql_library, sql_migrate
+from gateway.adapters import sql_library, sql_library_search, sql_migrate
 from gateway.adapters.sql_engine import Database
 from gateway.adapters.sql_library import SqlLibrary
 from gateway.adapters.sql_pages import cursor_of
@@ -127,6 +127,9 @@ def filters() -> dict[str, LibraryFilter]:
         "direction, cut, long (rare)": replace(
             every, direction=Direction.OUTBOUND, cut_by_quota=True, shortest_ms=hour
         ),
+        "fewest-calls agent, common verdict, short (none)": replace(
+            every, agent_id=agent_id(AGENTS - 1), verdict="matched", longest_ms=10
+        ),
         "common agent and verdict, note (rare)": replace(
             every, agent_id=agent_id(0), verdict="matched", noted=RARE_WORD
         ),
@@ -169,9 +172,10 @@ def by_offset(database: Database, wanted: LibraryFilter, depth: int) -> Ask:
     """Read the page so many rows down as one would without a cursor."""
 
     async def page() -> int:
+        conditions = sql_library_search._conditions(wanted, is_sqlite=database.is_sqlite)
         found = (
-            select(*sql_library._SHOWN)
-            .where(*sql_library._conditions(wanted))
+            select(*sql_library_search.SHOWN)
+            .where(*conditions)
             .order_by(recordings.c.began_at.desc(), recordings.c.call_id.desc())
             .limit(PAGE_ROWS + 1)
             .offset(depth)

@@ -11,11 +11,7 @@ from sqlalchemy import (
     Subquery,
     and_,
     exists,
-    false,
-    literal_column,
-    or_,
     select,
-    tuple_,
     update,
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -23,6 +19,7 @@ from typing_extensions import override
 
 from gateway.adapters.sql_audit import append
 from gateway.adapters.sql_engine import Database, rows_changed
+from gateway.adapters.sql_library_search import SHOWN, is_available, newest
 from gateway.adapters.sql_official_schema import transcripts
 from gateway.adapters.sql_pages import cursor_of, position_of
 from gateway.adapters.sql_recording_schema import recordings
@@ -42,12 +39,6 @@ from gateway.ports.library import (
     Shelved,
 )
 
-# Literals, not parameters: only then do both databases use the partial indexes.
-_is_available = recordings.c.state == literal_column("'available'")
-_is_over = recordings.c.state != literal_column("'available'")
-# What pages show; the segments of one recording can be many.
-_SHOWN = [column for column in recordings.c if column.name != "segments"]
-
 
 class SqlLibrary(Library):
     """Reads what others write, but for the notes."""
@@ -60,18 +51,9 @@ class SqlLibrary(Library):
         self, wanted: LibraryFilter, *, cursor: str | None, limit: int
     ) -> LibraryPage:
         limit = max(1, min(limit, PAGE_ROWS_MAX))
-        found = (
-            select(*_SHOWN)
-            .where(*_conditions(wanted))
-            .order_by(recordings.c.began_at.desc(), recordings.c.call_id.desc())
-            .limit(limit + 1)
-        )
-        if cursor is not None:
-            began_at, call_id = position_of(cursor)
-            place = tuple_(recordings.c.began_at, recordings.c.call_id)
-            found = found.where(place < tuple_(began_at, call_id))
+        place = None if cursor is None else position_of(cursor)
         # Only what is on the page is looked up elsewhere.
-        on_page = found.subquery()
+        on_page = newest(wanted, place, limit + 1, is_sqlite=self._database.is_sqlite)
         query = _with_names(on_page).order_by(
             on_page.c.began_at.desc(), on_page.c.call_id.desc()
         )
@@ -96,7 +78,7 @@ class SqlLibrary(Library):
     async def some(
         self, account_id: AccountId, call_ids: Sequence[CallId]
     ) -> Sequence[Shelved]:
-        wanted = select(*_SHOWN).where(
+        wanted = select(*SHOWN).where(
             recordings.c.account_id == account_id, recordings.c.call_id.in_(call_ids)
         )
         async with self._database.reading() as connection:
@@ -117,7 +99,7 @@ class SqlLibrary(Library):
         is_meant = and_(
             recordings.c.account_id == account_id,
             recordings.c.call_id == call_id,
-            _is_available,
+            is_available,
         )
         values = {
             "note": note,
@@ -141,63 +123,6 @@ class SqlLibrary(Library):
 async def _version(connection: AsyncConnection, is_meant: ColumnElement[bool]) -> int | None:
     version: int | None = await connection.scalar(select(recordings.c.version).where(is_meant))
     return version
-
-
-def _conditions(wanted: LibraryFilter) -> list[ColumnElement[bool]]:
-    column = recordings.c
-    found = [column.account_id == wanted.account_id, *_of_state(wanted.state)]
-    for where, value in (
-        (column.agent_id, wanted.agent_id),
-        (column.direction, wanted.direction),
-        (column.verdict, wanted.verdict),
-    ):
-        if value is not None:
-            found.append(where == value)
-    if wanted.since is not None:
-        found.append(column.began_at >= wanted.since)
-    if wanted.until is not None:
-        found.append(column.began_at < wanted.until)
-    if wanted.shortest_ms is not None:
-        found.append(column.duration_ms >= wanted.shortest_ms)
-    if wanted.longest_ms is not None:
-        found.append(column.duration_ms <= wanted.longest_ms)
-    return [*found, *_marks(wanted)]
-
-
-def _of_state(state: Life) -> list[ColumnElement[bool]]:
-    if state is Life.AVAILABLE:
-        return [_is_available]
-    return [_is_over, recordings.c.state == state.value]
-
-
-def _marks(wanted: LibraryFilter) -> list[ColumnElement[bool]]:
-    column, found = recordings.c, []
-    if wanted.peer is not None:
-        found.append(_is_with(wanted.peer))
-    if wanted.cut_by_quota is not None:
-        found.append(column.cut_by_quota.is_(wanted.cut_by_quota))
-    if wanted.noted is not None:
-        part = wanted.noted.casefold()
-        found += [
-            column.note_folded.is_not(None),
-            column.note_folded.contains(part, autoescape=True),
-        ]
-    if wanted.is_held is not None:
-        is_held = column.held_at.is_not(None)
-        found.append(is_held if wanted.is_held else column.held_at.is_(None))
-    return found
-
-
-def _is_with(peer: Peer) -> ColumnElement[bool]:
-    given = [
-        column == value
-        for column, value in (
-            (recordings.c.peer_phone, peer.phone),
-            (recordings.c.peer_user_id, peer.user_id),
-        )
-        if value is not None
-    ]
-    return or_(false(), *given)
 
 
 def _with_names(found: Subquery) -> Select[Any]:

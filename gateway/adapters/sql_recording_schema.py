@@ -25,6 +25,9 @@ TRASHED = "state = 'trashed'"
 KEPT = "state = 'kept'"
 PLAIN = "data_key_id IS NULL"
 NEVER = "9999-12-31"
+# An index that lists recordings holds what filters ask besides: what they leave out is then not
+# read, though a filter that nothing matches runs through all of the index.
+_ASKED = ("direction", "duration_ms", "verdict", "cut_by_quota")
 
 # One per recorded call. Written when the file is durable, in the transaction that charges it;
 # it stays when the recording goes: digests, times, who and why are the proof of the deletion.
@@ -70,16 +73,12 @@ recordings = Table(
     Column("deleted_why", CleanText(16)),
     Column("purged_at", Seconds),
     Index("ix_recordings_account_newest", "account_id", "began_at", "call_id"),
-    # Holds what filters ask, so that a page without an index of its own reads no other row.
     Index(
         "ix_recordings_library",
         "account_id",
         "began_at",
         "call_id",
-        "direction",
-        "duration_ms",
-        "verdict",
-        "cut_by_quota",
+        *_ASKED,
         sqlite_where=text(AVAILABLE),
         postgresql_where=text(AVAILABLE),
     ),
@@ -90,10 +89,16 @@ recordings = Table(
             column,
             "began_at",
             "call_id",
+            *asked,
             sqlite_where=text(AVAILABLE),
             postgresql_where=text(AVAILABLE),
         )
-        for column in ("agent_id", "peer_phone", "peer_user_id", "verdict")
+        for column, asked in (
+            ("agent_id", _ASKED),
+            ("peer_phone", ()),
+            ("peer_user_id", ()),
+            ("verdict", ("direction", "duration_ms", "cut_by_quota")),
+        )
     ),
     *(
         Index(
@@ -101,10 +106,16 @@ recordings = Table(
             "account_id",
             "began_at",
             "call_id",
+            *asked,
+            *_ASKED,
             sqlite_where=text(which),
             postgresql_where=text(which),
         )
-        for name, which in (("over", OVER), ("noted", NOTED), ("held", HELD))
+        for name, which, asked in (
+            ("over", OVER, ("state", "agent_id")),
+            ("noted", NOTED, ("agent_id",)),
+            ("held", HELD, ("state", "agent_id")),
+        )
     ),
     Index(
         "ix_recordings_purge_day",

@@ -1,16 +1,6 @@
 /** Who did what in the account, newest first. */
 
-import {
-  Button,
-  Group,
-  Paper,
-  Select,
-  Skeleton,
-  Stack,
-  Text,
-  TextInput,
-  Title,
-} from "@mantine/core";
+import { Group, Paper, Select, Skeleton, Stack, Text, TextInput, Title } from "@mantine/core";
 import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
@@ -19,6 +9,7 @@ import { refusalOf } from "../api/client";
 import table from "../calls/CallTable.module.css";
 import { formatMoment } from "../i18n/format";
 import { useMe } from "../phone/context";
+import { MoreButton } from "../ui/MoreButton";
 import { Problem } from "../ui/Problem";
 import { type AuditLine, type AuditQuery, access, type Person } from "./client";
 import { deeds, isAboutCall, isDeed, keyOf } from "./deeds";
@@ -53,17 +44,9 @@ export function Audit() {
         </Text>
       )}
       {lines && lines.length > 0 && <Lines lines={lines} people={people.data?.items ?? []} />}
-      {list.hasNextPage && (
-        <Group justify="center" p="md">
-          <Button
-            variant="default"
-            loading={list.isFetchingNextPage}
-            onClick={() => void list.fetchNextPage()}
-          >
-            {t("list.more")}
-          </Button>
-        </Group>
-      )}
+      <Group justify="center">
+        <MoreButton list={list} m="md" />
+      </Group>
     </Paper>
   );
 }

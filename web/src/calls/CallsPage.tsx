@@ -1,7 +1,6 @@
 /** All calls that this person may see, newest first. */
 
 import {
-  Button,
   Group,
   Paper,
   SegmentedControl,
@@ -12,22 +11,41 @@ import {
   Title,
 } from "@mantine/core";
 import { useInfiniteQuery } from "@tanstack/react-query";
-import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { api, refusalOf } from "../api/client";
 import type { Direction } from "../api/types";
 import { QuotaPanel } from "../recordings/QuotaPanel";
+import { MoreButton } from "../ui/MoreButton";
 import { Problem } from "../ui/Problem";
+import { useFilters } from "../ui/useFilters";
 import { CallTable } from "./CallTable";
 
 const PAGE = 25;
-const filters = ["all", "inbound", "outbound"] as const;
+const directions = ["all", "inbound", "outbound"] as const;
+
+interface Filters {
+  direction: (typeof directions)[number];
+  isLive: boolean;
+}
+
+const filtersInAddress = {
+  read: (params: URLSearchParams): Filters => ({
+    direction: directions.find((each) => each === params.get("direction")) ?? "all",
+    isLive: params.get("live") === "1",
+  }),
+  write: ({ direction, isLive }: Filters): URLSearchParams =>
+    new URLSearchParams({
+      ...(direction !== "all" && { direction }),
+      ...(isLive && { live: "1" }),
+    }),
+};
 
 export default function CallsPage() {
   const { t } = useTranslation();
-  const [filter, setFilter] = useState<(typeof filters)[number]>("all");
-  const [isLive, setLive] = useState(false);
-  const direction: Direction | undefined = filter === "all" ? undefined : filter;
+  const [filters, setFilters] = useFilters(filtersInAddress);
+  const { isLive } = filters;
+  const direction: Direction | undefined =
+    filters.direction === "all" ? undefined : filters.direction;
   const list = useInfiniteQuery({
     queryKey: ["calls", "list", direction, isLive],
     queryFn: ({ pageParam, signal }) =>
@@ -44,13 +62,17 @@ export default function CallsPage() {
           <Switch
             label={t("list.live")}
             checked={isLive}
-            onChange={(event) => setLive(event.currentTarget.checked)}
+            onChange={(event) =>
+              setFilters({ ...filters, isLive: event.currentTarget.checked })
+            }
           />
           <SegmentedControl
             aria-label={t("direction.label")}
-            data={filters.map((value) => ({ value, label: t(`direction.${value}`) }))}
-            value={filter}
-            onChange={(value) => setFilter(value as (typeof filters)[number])}
+            data={directions.map((value) => ({ value, label: t(`direction.${value}`) }))}
+            value={filters.direction}
+            onChange={(value) =>
+              setFilters({ ...filters, direction: value as Filters["direction"] })
+            }
           />
         </Group>
       </Group>
@@ -65,15 +87,7 @@ export default function CallsPage() {
         </Paper>
       )}
       {calls && calls.length > 0 && <CallTable calls={calls} />}
-      {list.hasNextPage && (
-        <Button
-          variant="default"
-          loading={list.isFetchingNextPage}
-          onClick={() => void list.fetchNextPage()}
-        >
-          {t("list.more")}
-        </Button>
-      )}
+      <MoreButton list={list} />
     </Stack>
   );
 }

@@ -1,6 +1,6 @@
 /** What was recorded and returned, day by day, and every entry of the ledger. */
 
-import { Button, Paper, Skeleton, Stack, Text, Title } from "@mantine/core";
+import { Paper, Skeleton, Stack, Text, Title } from "@mantine/core";
 import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
 import { useTranslation } from "react-i18next";
 import { Link } from "wouter";
@@ -9,6 +9,7 @@ import { type LedgerLine, library } from "../api/library";
 import table from "../calls/CallTable.module.css";
 import { formatMinutes, formatMoment } from "../i18n/format";
 import { useMe } from "../phone/context";
+import { MoreButton } from "../ui/MoreButton";
 import { Problem } from "../ui/Problem";
 
 const DAYS = 31;
@@ -121,17 +122,7 @@ function Entries() {
             </tbody>
           </table>
         )}
-        {list.hasNextPage && (
-          <Button
-            variant="default"
-            m="lg"
-            mt={0}
-            loading={list.isFetchingNextPage}
-            onClick={() => void list.fetchNextPage()}
-          >
-            {t("list.more")}
-          </Button>
-        )}
+        <MoreButton list={list} m="lg" mt={0} />
       </Stack>
     </Paper>
   );

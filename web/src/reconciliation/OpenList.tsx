@@ -1,16 +1,6 @@
 /** Recordings that are not settled: why, and until when. */
 
-import {
-  Badge,
-  Button,
-  Group,
-  Paper,
-  Skeleton,
-  Stack,
-  Switch,
-  Text,
-  Title,
-} from "@mantine/core";
+import { Badge, Group, Paper, Skeleton, Stack, Switch, Text, Title } from "@mantine/core";
 import { useInfiniteQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
@@ -21,6 +11,7 @@ import table from "../calls/CallTable.module.css";
 import { formatMoment } from "../i18n/format";
 import { useMe } from "../phone/context";
 import { DirectionSign } from "../ui/DirectionSign";
+import { MoreButton } from "../ui/MoreButton";
 import { nameOf } from "../ui/names";
 import { Problem } from "../ui/Problem";
 
@@ -67,17 +58,7 @@ export function OpenList() {
           </Text>
         )}
         {items && items.length > 0 && <Rows items={items} />}
-        {list.hasNextPage && (
-          <Button
-            variant="default"
-            m="lg"
-            mt={0}
-            loading={list.isFetchingNextPage}
-            onClick={() => void list.fetchNextPage()}
-          >
-            {t("list.more")}
-          </Button>
-        )}
+        <MoreButton list={list} m="lg" mt={0} />
       </Stack>
     </Paper>
   );

@@ -8,6 +8,7 @@ import { library, type RecordingItem } from "../api/library";
 import { formatMinutes } from "../i18n/format";
 import { IconDownload, IconTrash } from "../ui/icons";
 import { Problem } from "../ui/Problem";
+import { save } from "../ui/save";
 import { deletable, totalMs } from "./query";
 import classes from "./Recordings.module.css";
 
@@ -65,13 +66,4 @@ export function ChosenBar({ items, onDelete, onClear }: BarProps) {
       </Stack>
     </Paper>
   );
-}
-
-/** Let the browser keep a file as if it had been a link. */
-function save(content: Blob, name: string): void {
-  const link = document.createElement("a");
-  link.href = URL.createObjectURL(content);
-  link.download = name;
-  link.click();
-  URL.revokeObjectURL(link.href);
 }

@@ -1,16 +1,6 @@
 /** All recordings of the account: found, heard, downloaded, held, deleted. */
 
-import {
-  Alert,
-  Anchor,
-  Button,
-  Group,
-  Paper,
-  Skeleton,
-  Stack,
-  Text,
-  Title,
-} from "@mantine/core";
+import { Alert, Anchor, Group, Paper, Skeleton, Stack, Text, Title } from "@mantine/core";
 import { useDebouncedValue } from "@mantine/hooks";
 import { useInfiniteQuery } from "@tanstack/react-query";
 import { useState } from "react";
@@ -20,13 +10,16 @@ import { library, type RecordingItem } from "../api/library";
 import { formatMinutes } from "../i18n/format";
 import { useLine } from "../phone/context";
 import { IconDownload } from "../ui/icons";
+import { MoreButton } from "../ui/MoreButton";
 import { Problem } from "../ui/Problem";
+import { useFilters } from "../ui/useFilters";
 import { ChosenBar } from "./ChosenBar";
 import { DeleteDialog } from "./DeleteDialog";
 import { FilterBar } from "./FilterBar";
+import { filtersInAddress, typedFilters } from "./filters";
 import { HoldDialog } from "./HoldDialog";
 import { QuotaPanel } from "./QuotaPanel";
-import { type Filters, noFilters, queryOf } from "./query";
+import { queryOf } from "./query";
 import { RecordingsTable } from "./RecordingsTable";
 
 const PAGE = 25;
@@ -34,7 +27,7 @@ const TYPING_MS = 300;
 
 export default function RecordingsPage() {
   const { t } = useTranslation();
-  const [filters, setFilters] = useState<Filters>(noFilters);
+  const [filters, setFilters] = useFilters(filtersInAddress, typedFilters);
   const [settled] = useDebouncedValue(filters, TYPING_MS);
   const query = queryOf(settled);
   const list = useInfiniteQuery({
@@ -102,15 +95,7 @@ export default function RecordingsPage() {
           onHold={setHeld}
         />
       )}
-      {list.hasNextPage && (
-        <Button
-          variant="default"
-          loading={list.isFetchingNextPage}
-          onClick={() => void list.fetchNextPage()}
-        >
-          {t("list.more")}
-        </Button>
-      )}
+      <MoreButton list={list} />
       {doomed !== null && (
         <DeleteDialog
           items={doomed}

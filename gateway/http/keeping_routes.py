@@ -3,6 +3,7 @@
 from dataclasses import asdict
 from datetime import timedelta
 
+from gateway.core.errors import Refused, VersionConflict
 from gateway.core.recording.forecast import Going, forecast, together
 from gateway.core.recording.retention import DAYS_MAX, KeepingRules, WhenFull
 from gateway.core.zones import local_day
@@ -16,8 +17,7 @@ from gateway.http.keeping_schemas import (
 )
 from gateway.http.routing import Ask, Route, RouteTable
 from gateway.http.shapes import Nothing
-from gateway.ports.audit import Deed
-from gateway.ports.recording_life import AccountRules, Order
+from gateway.ports.recording_life import AccountRules
 
 routes = RouteTable()
 
@@ -39,16 +39,15 @@ async def read_keeping(ask: Ask[Nothing, Nothing]) -> KeepingView:
     )
 )
 async def change_keeping(ask: Ask[KeepingChange, Nothing]) -> KeepingView:
-    """Choose how long recordings are kept: what is over then goes within minutes."""
+    """Choose how long recordings are kept: what is over then goes with the next round."""
     body = ask.body
     rules = KeepingRules(WhenFull(body.when_full), body.retention_days, encrypts=body.encrypts)
-    entry = ask.entry(Deed.SETTINGS_CALLS_CHANGED, ask.person.account_id)
-    saved = await ask.deps.recording_life.change_rules(
-        ask.person.account_id,
-        rules,
-        seen=body.version,
-        order=Order(entry.at, entry.actor, entry.token_id),
-    )
+    try:
+        saved = await ask.deps.recording_life.change_rules(
+            ask.person.account_id, rules, seen=body.version, order=ask.order
+        )
+    except VersionConflict:
+        raise Refused("settings_changed", "Somebody else has changed these settings.") from None
     return _shown(saved)
 
 

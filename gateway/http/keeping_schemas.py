@@ -72,7 +72,7 @@ class ForecastView(Shape):
     kept: GoingView
     """All that is there, whenever it goes."""
     at_once: GoingView
-    """Whose time is over already: they go with the next round, within minutes."""
+    """Whose time is over already: they go with the next round, within the hour."""
     going: GoingView
     """From today up to the last day, all together."""
     days: list[GoingDay]

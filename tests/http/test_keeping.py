@@ -94,7 +94,9 @@ async def test_a_change_moves_the_days_of_all_that_is_kept_and_is_audited(
 
 async def test_of_two_who_change_at_once_the_second_is_told(admin: Browser) -> None:
     await saved(admin, CHANGE)
-    assert (await saved(admin, CHANGE | {"retention_days": 5}, 409))["code"] == "conflict"
+    assert (await saved(admin, CHANGE | {"retention_days": 5}, 409))[
+        "code"
+    ] == "settings_changed"
     assert (await got(admin))["retention_days"] == 90
 
 

@@ -647,7 +647,7 @@ export interface paths {
         };
         /** Show how long recordings are kept, and what happens when minutes run out. */
         get: operations["settings.keeping_read"];
-        /** Choose how long recordings are kept: what is over then goes within minutes. */
+        /** Choose how long recordings are kept: what is over then goes with the next round. */
         put: operations["settings.keeping_change"];
         post?: never;
         delete?: never;

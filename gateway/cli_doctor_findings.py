@@ -33,5 +33,5 @@ def warning(what: str, state: str, advice: str) -> Finding:
 
 
 def fault(what: str, state: str, advice: str) -> Finding:
-    """Calls will not work."""
+    """Something that was asked for does not work: calls, or keeping their recordings."""
     return Finding(Verdict.FAULT, what, state, advice)

@@ -8,21 +8,15 @@ from typing import BinaryIO
 from urllib.parse import urlsplit
 
 import obstore
-from obstore.exceptions import (
-    AlreadyExistsError,
-    BaseError,
-    NotSupportedError,
-    PermissionDeniedError,
-    UnauthenticatedError,
-)
+from obstore.exceptions import AlreadyExistsError, BaseError
 from obstore.store import S3Store
 from pydantic import SecretStr
 from typing_extensions import override
 
 from gateway.adapters.folder_storage import check_name
+from gateway.adapters.object_store_faults import down, is_bucket_missing
 from gateway.core.errors import BadInput
-from gateway.core.jobs import Setback
-from gateway.ports.storage import AlreadyStored, NotStored, Storage, StorageDown, StoredEntry
+from gateway.ports.storage import AlreadyStored, NotStored, Storage, StoredEntry
 
 SINGLE_BYTES_MAX = 32 << 20
 """Larger objects are sent in parts: a whole one has to fit in memory."""
@@ -89,8 +83,17 @@ class ObjectStorage(Storage):
         try:
             found = await obstore.head_async(self._store, name)
         except FileNotFoundError:
+            await self._expect_bucket(name)
             return None
         return found["size"]
+
+    async def _expect_bucket(self, name: str) -> None:
+        """Raise where not the object alone is missing: the answer to HEAD does not tell."""
+        try:
+            await obstore.get_range_async(self._store, name, start=0, length=1)
+        except FileNotFoundError as error:
+            if is_bucket_missing(error):
+                raise
 
     @override
     async def read(self, name: str, begin: int, length: int) -> bytes:
@@ -109,8 +112,9 @@ class ObjectStorage(Storage):
         with _faults():
             try:
                 await obstore.delete_async(self._store, name)
-            except FileNotFoundError:
-                return
+            except FileNotFoundError as error:
+                if is_bucket_missing(error):
+                    raise
 
     @override
     async def entries(self) -> AsyncIterator[StoredEntry]:
@@ -153,21 +157,19 @@ def _open(access: ObjectStoreAccess) -> S3Store:
 
 @contextmanager
 def _faults() -> Iterator[None]:
-    """Tell failures apart; obstore's own texts quote addresses and answers: not passed on."""
+    """Tell failures apart."""
     try:
         yield
     except AlreadyExistsError:
         raise AlreadyStored("there is an object of this name") from None
-    except FileNotFoundError:
+    except FileNotFoundError as error:
+        if is_bucket_missing(error):
+            raise down(error) from None
         raise NotStored("there is no such object") from None
-    except (PermissionDeniedError, UnauthenticatedError):
-        raise StorageDown(Setback.REFUSED, "the object store refuses our keys") from None
-    except NotSupportedError:
-        raise StorageDown(
-            Setback.REFUSED, "the object store does not know create-only writes"
-        ) from None
     except (BaseError, OSError, ValueError) as error:
-        kind = type(error).__name__
-        raise StorageDown(
-            Setback.OUTAGE, f"the object store does not answer ({kind})"
-        ) from None
+        raise down(error) from None
+    except Exception as error:
+        # What obstore makes of answers that it did not foresee; its class cannot be imported.
+        if type(error).__name__ != "RustPanic":
+            raise
+        raise down(error) from None

@@ -4,6 +4,7 @@ import asyncio
 import io
 import itertools
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -40,13 +41,21 @@ class ObjectServer:
 
     def fresh_bucket(self) -> str:
         bucket = f"recordings-{os.getpid()}-{next(_count)}"
-        request = urllib.request.Request(f"{self.url}/{bucket}", method="PUT")
+        self._ask("PUT", bucket)
+        return bucket
+
+    def names(self, bucket: str) -> list[str]:
+        """List what lies in a bucket."""
+        return re.findall("<Key>(.*?)</Key>", self._ask("GET", f"{bucket}?list-type=2"))
+
+    def _ask(self, method: str, path: str) -> str:
+        request = urllib.request.Request(f"{self.url}/{path}", method=method)
         request.add_header(
             "Authorization",
             f"AWS4-HMAC-SHA256 Credential={KEY}/20260101/us-east-1/s3/aws4_request",
         )
-        with urllib.request.urlopen(request, timeout=30):
-            return bucket
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return str(answer.read(), "utf-8")
 
 
 def access_to(url: str, bucket: str, *, request_max_s: float = 30.0) -> ObjectStoreAccess:
@@ -173,12 +182,15 @@ async def silent(request: web.Request) -> web.StreamResponse | None:
     return None
 
 
-def answering(status: int) -> Fault:
-    """Answer everything with one status."""
+def answering(status: int, code: str | None = None, method: str | None = None) -> Fault:
+    """Answer everything, or one method, with one status and, if given, S3's error code."""
+    body = None if code is None else f"<Error><Code>{code}</Code><Message>m</Message></Error>"
 
-    async def answer(request: web.Request) -> web.StreamResponse:
+    async def answer(request: web.Request) -> web.StreamResponse | None:
+        if method not in {None, request.method}:
+            return None
         await request.read()
-        return web.Response(status=status)
+        return web.Response(status=status, text=body)
 
     return answer
 

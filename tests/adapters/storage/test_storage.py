@@ -4,6 +4,7 @@ import io
 import os
 
 import pytest
+from aiohttp import web
 
 from gateway.adapters import object_store
 from gateway.adapters.folder_storage import FolderStorage
@@ -11,7 +12,14 @@ from gateway.adapters.object_store import ObjectStorage, parse_url
 from gateway.core.errors import BadInput
 from gateway.core.jobs import Setback
 from gateway.ports.storage import AlreadyStored, NotStored, Storage, StorageDown
-from tests.services.object_store import FaultyStore, answering, breaking, silent
+from tests.services.object_store import (
+    FaultyStore,
+    ObjectServer,
+    access_to,
+    answering,
+    breaking,
+    silent,
+)
 
 NAME = f"{'a' * 26}/{'b' * 26}.ogg"
 HOSTILE = ["../x/y", "/etc/passwd", "a/../b", "a//b", "a/b/", "a", "", "a/b\0c", "a/%2e", "a/é"]
@@ -141,21 +149,67 @@ async def test_a_store_in_trouble_is_asked_later(
         assert "127.0.0.1" not in str(told.value), "no address, no answer of the store"
 
 
-async def test_a_store_that_refuses_our_keys_is_told_as_that(
-    behind_faults: ObjectStorage, faulty: FaultyStore
+@pytest.mark.parametrize(
+    ("status", "code", "said"),
+    [
+        (403, None, "refuses our keys"),
+        (403, "RequestTimeTooSkewed", "finds our clock wrong"),
+        (403, "InvalidAccessKeyId", "does not know our key"),
+        (404, "NoSuchBucket", "has no such bucket"),
+        (501, None, "does not know create-only writes"),
+    ],
+)
+async def test_a_store_that_refuses_is_told_as_that(
+    behind_faults: ObjectStorage,
+    faulty: FaultyStore,
+    status: int,
+    code: str | None,
+    said: str,
 ) -> None:
-    faulty.fault = answering(403)
-    with pytest.raises(StorageDown, match="refuses our keys") as told:
+    faulty.fault = answering(status, code)
+    with pytest.raises(StorageDown, match=said) as told:
         await put(behind_faults, b"x")
     assert told.value.setback is Setback.REFUSED
 
 
-async def test_a_store_without_create_only_writes_is_told_as_that(
+async def test_a_full_store_is_asked_later(
     behind_faults: ObjectStorage, faulty: FaultyStore
 ) -> None:
-    faulty.fault = answering(501)
-    with pytest.raises(StorageDown):
+    faulty.fault = answering(507)
+    with pytest.raises(StorageDown, match="is full") as told:
         await put(behind_faults, b"x")
+    assert told.value.setback is Setback.OUTAGE
+
+
+async def test_without_the_bucket_nothing_is_called_missing_or_gone(
+    object_server: ObjectServer,
+) -> None:
+    storage = ObjectStorage(access_to(object_server.url, "a-bucket-that-nobody-made"))
+    for work in (
+        put(storage, b"x"),
+        storage.size(NAME),
+        storage.read(NAME, 0, 1),
+        storage.remove(NAME),
+        names(storage),
+    ):
+        with pytest.raises(StorageDown, match="no such bucket"):
+            await work
+
+
+async def test_an_answer_about_something_else_is_no_answer(
+    behind_faults: ObjectStorage, faulty: FaultyStore
+) -> None:
+    await put(behind_faults, b"x")
+    other = "<DeleteResult><Error><Key>k</Key><Code>c</Code><Message>m</Message></Error>"
+
+    async def answer(request: web.Request) -> web.StreamResponse | None:
+        return web.Response(text=f"{other}</DeleteResult>") if request.query else None
+
+    faulty.fault = answer
+    with pytest.raises(StorageDown):
+        await behind_faults.remove(NAME)
+    faulty.fault = None
+    assert await behind_faults.size(NAME) == 1
 
 
 async def test_a_connection_that_breaks_leaves_nothing_half_done(

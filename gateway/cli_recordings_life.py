@@ -27,7 +27,8 @@ from gateway.core.recording.lifecycle import Deletion, Why
 from gateway.core.recording.retention import KeepingRules, WhenFull
 from gateway.core.whatsapp import Peer
 from gateway.ports.accounts import Account
-from gateway.ports.recording_life import Ended, Order
+from gateway.ports.audit import Order
+from gateway.ports.recording_life import Ended
 from gateway.runtime.recording_scrub import ScrubReport
 from gateway.runtime.recording_upkeep import Retention
 

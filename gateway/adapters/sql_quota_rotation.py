@@ -13,7 +13,7 @@ from gateway.core.ids import CallId
 from gateway.core.quota.plan import PlanBook
 from gateway.core.quota.rotation import may_rotate
 from gateway.core.recording.lifecycle import Deletion, Why
-from gateway.ports.recording_life import Order
+from gateway.ports.audit import Order
 
 _is_available: ColumnElement[bool] = literal_column(f"recordings.{AVAILABLE}")
 

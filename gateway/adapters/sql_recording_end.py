@@ -20,8 +20,8 @@ from gateway.core.quota.ledger import EntryKind
 from gateway.core.recording.facts import Deleted, learn
 from gateway.core.recording.lifecycle import Deletion, Life, Why
 from gateway.core.recording.retention import TRASH_S
-from gateway.ports.audit import AuditEntry, Deed
-from gateway.ports.recording_life import Ended, Order
+from gateway.ports.audit import Deed, Order
+from gateway.ports.recording_life import Ended
 
 _DEEDS = {
     Why.HAND: Deed.RECORDING_DELETED,
@@ -127,20 +127,15 @@ async def _audit(
 ) -> None:
     await sql_audit.append(
         connection,
-        AuditEntry(
-            account_id=row.account_id,
-            actor=order.actor,
-            token_id=order.token_id,
-            action=_DEEDS[why],
-            subject=row.call_id,
-            at=order.at,
-            fields={
-                "why": why.value,
-                "returned_ms": returned_ms,
-                "duration_ms": row.duration_ms,
-                "bytes": row.bytes,
-                "sha256": row.sha256,
-                "made_day": row.made_day,
-            },
+        order.entry(
+            row.account_id,
+            _DEEDS[why],
+            row.call_id,
+            why=why.value,
+            returned_ms=returned_ms,
+            duration_ms=row.duration_ms,
+            bytes=row.bytes,
+            sha256=row.sha256,
+            made_day=row.made_day,
         ),
     )

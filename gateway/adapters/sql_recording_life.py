@@ -38,12 +38,11 @@ from gateway.core.recording.forecast import Going, KeptOfDay
 from gateway.core.recording.lifecycle import Deletion, Life, Why
 from gateway.core.recording.retention import KeepingRules, purge_day
 from gateway.core.zones import local_day
-from gateway.ports.audit import AuditEntry, Deed
+from gateway.ports.audit import Deed, Order
 from gateway.ports.recording_life import (
     AccountRules,
     Ended,
     LifeOf,
-    Order,
     RecordingLife,
 )
 
@@ -263,17 +262,7 @@ async def _renew_days(
 
 
 async def _audit(connection: AsyncConnection, row: Row[Any], deed: Deed, order: Order) -> None:
-    await sql_audit.append(
-        connection,
-        AuditEntry(
-            account_id=row.account_id,
-            actor=order.actor,
-            token_id=order.token_id,
-            action=deed,
-            subject=row.call_id,
-            at=order.at,
-        ),
-    )
+    await sql_audit.append(connection, order.entry(row.account_id, deed, row.call_id))
 
 
 async def _audit_rules(
@@ -281,18 +270,13 @@ async def _audit_rules(
 ) -> None:
     await sql_audit.append(
         connection,
-        AuditEntry(
-            account_id=account_id,
-            actor=order.actor,
-            token_id=order.token_id,
-            action=Deed.SETTINGS_CALLS_CHANGED,
-            subject=account_id,
-            at=order.at,
-            fields={
-                "when_full": rules.when_full.value,
-                "retention_days": rules.retention_days,
-                "encrypts": rules.encrypts,
-            },
+        order.entry(
+            account_id,
+            Deed.SETTINGS_CALLS_CHANGED,
+            account_id,
+            when_full=rules.when_full.value,
+            retention_days=rules.retention_days,
+            encrypts=rules.encrypts,
         ),
     )
 

@@ -36,8 +36,7 @@ from gateway.core.ids import AccountId, CallId
 from gateway.core.recording.files import FileState
 from gateway.core.recording.lifecycle import Life
 from gateway.core.whatsapp import Peer
-from gateway.ports.audit import AuditEntry, Deed
-from gateway.ports.recording_life import Order
+from gateway.ports.audit import Deed, Order
 from gateway.ports.subjects import SubjectCall, Subjects
 
 ERASED = '{"erased":true}'
@@ -131,16 +130,8 @@ class SqlSubjects(Subjects):
                 emptied += rows_changed(changed)
             await sql_audit.append(
                 connection,
-                AuditEntry(
-                    account_id=account_id,
-                    actor=order.actor,
-                    token_id=order.token_id,
-                    action=Deed.CUSTOMER_ERASED,
-                    # Who it was is what must not be kept.
-                    subject=account_id,
-                    at=order.at,
-                    fields={"webhooks": emptied},
-                ),
+                # Who it was is what must not be kept.
+                order.entry(account_id, Deed.CUSTOMER_ERASED, account_id, webhooks=emptied),
             )
         return emptied
 

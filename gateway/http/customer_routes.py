@@ -17,7 +17,6 @@ from gateway.http.routing import Ask, Route, RouteTable
 from gateway.http.shapes import Nothing
 from gateway.http.streaming import attachment, stream
 from gateway.ports.audit import Deed
-from gateway.ports.recording_life import Order
 from gateway.runtime.call_view import moment
 
 routes = RouteTable()
@@ -91,11 +90,10 @@ async def export_customer(ask: Ask[Customer, Nothing]) -> web.StreamResponse:
 )
 async def erase_customer(ask: Ask[CustomerToErase, Nothing]) -> CustomerErased:
     """Forget a customer for good, but for what a legal hold keeps; asking again is harmless."""
-    entry = ask.entry(Deed.CUSTOMER_ERASED, "")
     done = await ask.deps.subject_erasure.erase(
         ask.person.account_id,
         ask.body.peer,
-        order=Order(entry.at, entry.actor, entry.token_id),
+        order=ask.order,
     )
     return CustomerErased(
         complete=done.is_complete,

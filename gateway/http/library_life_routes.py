@@ -4,8 +4,6 @@ from gateway.http.library_schemas import Deleted, DeleteIds, HoldChange, Recordi
 from gateway.http.library_views import item_of
 from gateway.http.routing import Ask, Route, RouteTable
 from gateway.http.shapes import Nothing
-from gateway.ports.audit import AuditEntry, Deed
-from gateway.ports.recording_life import Order
 from gateway.runtime.call_view import moment
 from gateway.runtime.library_deletion import DeletedByHand
 
@@ -23,9 +21,7 @@ routes = RouteTable()
 )
 async def delete_one(ask: Ask[Nothing, Nothing]) -> Deleted:
     """Delete a recording for good: its minutes are back at once, its bytes go after 24 h."""
-    done = await ask.deps.deletion.delete(
-        ask.person, [ask.call_id], order=_order(ask.entry(Deed.RECORDING_DELETED, ""))
-    )
+    done = await ask.deps.deletion.delete(ask.person, [ask.call_id], order=ask.order)
     return _deleted(done)
 
 
@@ -41,9 +37,7 @@ async def delete_one(ask: Ask[Nothing, Nothing]) -> Deleted:
 )
 async def delete_many(ask: Ask[DeleteIds, Nothing]) -> Deleted:
     """Delete several recordings for good; if one is held or not there, none is deleted."""
-    done = await ask.deps.deletion.delete(
-        ask.person, ask.body.call_ids, order=_order(ask.entry(Deed.RECORDING_DELETED, ""))
-    )
+    done = await ask.deps.deletion.delete(ask.person, ask.body.call_ids, order=ask.order)
     return _deleted(done)
 
 
@@ -63,7 +57,7 @@ async def hold(ask: Ask[HoldChange, Nothing]) -> RecordingItem:
         ask.person,
         ask.call_id,
         reason=ask.body.why,
-        order=_order(ask.entry(Deed.RECORDING_HELD, "")),
+        order=ask.order,
     )
     return item_of(row)
 
@@ -73,14 +67,8 @@ async def hold(ask: Ask[HoldChange, Nothing]) -> RecordingItem:
 )
 async def release(ask: Ask[Nothing, Nothing]) -> RecordingItem:
     """Release a recording that is held; one that is not is fine."""
-    row = await ask.deps.deletion.release(
-        ask.person, ask.call_id, order=_order(ask.entry(Deed.RECORDING_RELEASED, ""))
-    )
+    row = await ask.deps.deletion.release(ask.person, ask.call_id, order=ask.order)
     return item_of(row)
-
-
-def _order(entry: AuditEntry) -> Order:
-    return Order(entry.at, entry.actor, entry.token_id)
 
 
 def _deleted(done: DeletedByHand) -> Deleted:

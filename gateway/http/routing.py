@@ -16,7 +16,7 @@ from gateway.http.deps import DEPS, PublicDeps
 from gateway.http.shapes import Nothing, Shape
 from gateway.ports import Json
 from gateway.ports.accounts import Person
-from gateway.ports.audit import AuditEntry, Deed
+from gateway.ports.audit import AuditEntry, Deed, Order
 from gateway.ports.sessions import Session, SignedIn
 from gateway.ports.tokens import TokenCaller
 
@@ -99,15 +99,16 @@ class Ask(Generic[Body, Query]):
 
     def entry(self, deed: Deed, subject: str, **fields: Json) -> AuditEntry:
         """Return what `note` would write, for a store that writes it with the deed itself."""
+        return self.order.entry(self.who.person.account_id, deed, subject, **fields)
+
+    @property
+    def order(self) -> Order:
+        """Who asks, and that it is now."""
         who = self.who
         token = who.token if isinstance(who, TokenCaller) else None
-        return AuditEntry(
-            account_id=who.person.account_id,
-            actor=None if token is not None and token.acts_for is None else who.person.user_id,
-            action=deed,
-            subject=subject,
+        return Order(
             at=self.deps.clock.wall(),
-            fields=fields,
+            actor=None if token is not None and token.acts_for is None else who.person.user_id,
             token_id=None if token is None else token.token_id,
         )
 

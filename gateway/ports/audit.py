@@ -76,6 +76,25 @@ class AuditEntry:
 
 
 @dataclass(frozen=True, slots=True)
+class Order:
+    """Who wants something, and when."""
+
+    at: float
+    """Wall clock, seconds."""
+    actor: UserId | None = None
+    """None: the operator's command line, or the gateway itself."""
+    token_id: TokenId | None = None
+
+    def entry(
+        self, account_id: AccountId, deed: Deed, subject: str, **fields: Json
+    ) -> AuditEntry:
+        """Return the deed to note when it is carried out; `fields` as in `AuditEntry`."""
+        return AuditEntry(
+            account_id, self.actor, deed, subject, self.at, fields, token_id=self.token_id
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class AuditFilter:
     """Which deeds of an account to list."""
 

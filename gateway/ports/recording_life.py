@@ -5,21 +5,11 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Protocol
 
-from gateway.core.ids import AccountId, CallId, TokenId, UserId
+from gateway.core.ids import AccountId, CallId, UserId
 from gateway.core.recording.forecast import KeptOfDay
 from gateway.core.recording.lifecycle import Deletion, Life, Why
 from gateway.core.recording.retention import KeepingRules
-
-
-@dataclass(frozen=True, slots=True)
-class Order:
-    """Who wants something, and when."""
-
-    at: float
-    """Wall clock, seconds."""
-    actor: UserId | None = None
-    """None: the operator's command line, or the gateway itself."""
-    token_id: TokenId | None = None
+from gateway.ports.audit import Order
 
 
 @dataclass(frozen=True, slots=True)

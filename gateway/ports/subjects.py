@@ -6,7 +6,7 @@ from typing import Protocol
 
 from gateway.core.ids import AccountId, CallId
 from gateway.core.whatsapp import Peer
-from gateway.ports.recording_life import Order
+from gateway.ports.audit import Order
 
 
 @dataclass(frozen=True, slots=True)

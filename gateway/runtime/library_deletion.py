@@ -8,8 +8,9 @@ from gateway.core.ids import AccountId, CallId
 from gateway.core.recording.lifecycle import Deletion, Why
 from gateway.core.recording.retention import TRASH_S
 from gateway.ports.accounts import Person
+from gateway.ports.audit import Order
 from gateway.ports.library import Shelved
-from gateway.ports.recording_life import Order, RecordingLife
+from gateway.ports.recording_life import RecordingLife
 from gateway.runtime.library_desk import LibraryDesk
 
 _NAMED_MAX = 3

@@ -11,8 +11,10 @@ import structlog
 from gateway.core.ids import AccountId
 from gateway.core.recording.files import sealed_name
 from gateway.core.recording.lifecycle import Deletion, Why
-from gateway.ports.recording_life import Order, RecordingLife
+from gateway.ports.audit import Order
+from gateway.ports.recording_life import RecordingLife
 from gateway.ports.storage import Storage, StorageDown, StoredFile, StoredFiles
+from gateway.runtime.recording_figures import KeepingFigures
 from gateway.runtime.recording_scrub import RecordingScrub, ScrubReport
 from gateway.runtime.recording_vault import Places
 
@@ -28,10 +30,14 @@ class Retention:
     """Deletes recordings on their day."""
 
     def __init__(
-        self, life: RecordingLife, balance_changed: Callable[[AccountId], None]
+        self,
+        life: RecordingLife,
+        balance_changed: Callable[[AccountId], None],
+        figures: KeepingFigures | None = None,
     ) -> None:
         self._life = life
         self._balance_changed = balance_changed
+        self._figures = figures or KeepingFigures()
 
     async def __call__(self, *, now: float) -> int:
         """Delete all whose day has come; return how many. Raises `StoreDown`."""
@@ -47,6 +53,7 @@ class Retention:
             for account_id in {account_id for account_id, _ in over}:
                 self._balance_changed(account_id)
             count += deleted
+            self._figures.retired += deleted
             if len(over) < AT_ONCE or not deleted:
                 return count
 
@@ -54,9 +61,12 @@ class Retention:
 class ByteSweep:
     """Removes the bytes that are due, wherever they lie."""
 
-    def __init__(self, files: StoredFiles, places: Places) -> None:
+    def __init__(
+        self, files: StoredFiles, places: Places, figures: KeepingFigures | None = None
+    ) -> None:
         self._files = files
         self._places = places
+        self._figures = figures or KeepingFigures()
 
     async def __call__(self, *, now: float) -> int:
         """Remove what is due; return how many files. Raises `StoreDown`.
@@ -76,9 +86,10 @@ class ByteSweep:
                     if failures == FAILURES_MAX:
                         break
             count += ended
+            self._figures.removed_files += ended
             if len(due) < AT_ONCE or not ended:
                 break
-        await self._files.purge(now=now)
+        self._figures.purged += await self._files.purge(now=now)
         return count
 
     async def _remove(self, file: StoredFile, now: float) -> bool:

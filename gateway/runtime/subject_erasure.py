@@ -7,8 +7,8 @@ from gateway.core.errors import BadInput
 from gateway.core.ids import AccountId, CallId
 from gateway.core.recording.lifecycle import Deletion, Why
 from gateway.core.whatsapp import Peer
-from gateway.ports.audit import AuditEntry, AuditLog, Deed
-from gateway.ports.recording_life import Order, RecordingLife
+from gateway.ports.audit import AuditEntry, AuditLog, Deed, Order
+from gateway.ports.recording_life import RecordingLife
 from gateway.ports.subjects import SubjectCall, Subjects
 from gateway.runtime.codec import call_from_json, call_to_json
 
@@ -107,19 +107,14 @@ def expect_somebody(peer: Peer) -> None:
 
 
 def _in_part(account_id: AccountId, order: Order, done: Erasure) -> AuditEntry:
-    return AuditEntry(
-        account_id=account_id,
-        actor=order.actor,
-        token_id=order.token_id,
-        action=Deed.CUSTOMER_ERASED,
-        # Who it was is what must not be kept.
-        subject=account_id,
-        at=order.at,
-        fields={
-            "calls": done.calls,
-            "held": len(done.held),
-            "not_over": len(done.not_over),
-        },
+    # Who it was is what must not be kept.
+    return order.entry(
+        account_id,
+        Deed.CUSTOMER_ERASED,
+        account_id,
+        calls=done.calls,
+        held=len(done.held),
+        not_over=len(done.not_over),
     )
 
 

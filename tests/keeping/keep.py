@@ -17,8 +17,8 @@ from gateway.core.recording.files import peaks_key, recording_key
 from gateway.core.recording.lifecycle import Why
 from gateway.core.recording.retention import KeepingRules
 from gateway.foundation import Foundation, open_foundation
+from gateway.ports.audit import Order
 from gateway.ports.jobs import JobKind, NotWanted, TryLater
-from gateway.ports.recording_life import Order
 from gateway.ports.recordings import Assembled, Recording
 from gateway.ports.storage import StoredFile
 from gateway.runtime.recording_upkeep import Retention

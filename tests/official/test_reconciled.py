@@ -13,7 +13,7 @@ from gateway.core.recording.lifecycle import Life, Why
 from gateway.core.recording.reconcile import Verdict
 from gateway.core.recording.retention import TRASH_S
 from gateway.core.whatsapp import FileKind
-from gateway.ports.recording_life import Order
+from gateway.ports.audit import Order
 from sandbox.faults import FaultKind, FaultSpec
 from sandbox.sandbox import Sandbox
 from tests.official.conftest import Recordings, digest

@@ -24,9 +24,9 @@ from gateway.core.quota.contract import AddOn, SubscriptionTerm, start_of_day
 from gateway.core.quota.lease import LeaseTerms
 from gateway.core.recording.files import peaks_key, recording_key
 from gateway.core.recording.lifecycle import Why
-from gateway.ports.audit import Deed
+from gateway.ports.audit import Deed, Order
 from gateway.ports.quota import Purchase
-from gateway.ports.recording_life import Ended, Order
+from gateway.ports.recording_life import Ended
 from gateway.ports.recordings import Assembled, Recording
 from tests.adapters.quota.conftest import BOOK, Bench
 from tests.adapters.sql.conftest import Wall

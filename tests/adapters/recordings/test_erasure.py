@@ -21,11 +21,10 @@ from gateway.core.recording.facts import Mode
 from gateway.core.recording.lifecycle import Life
 from gateway.core.recording.transcript import Passage, Transcript
 from gateway.core.whatsapp import Direction, Peer
-from gateway.ports.audit import AuditEntry, Deed
+from gateway.ports.audit import AuditEntry, Deed, Order
 from gateway.ports.calls import TraceLine
 from gateway.ports.cases import Opening
 from gateway.ports.jobs import JobKind, NewJob
-from gateway.ports.recording_life import Order
 from gateway.ports.recordings import Recording
 from gateway.runtime.codec import call_to_json
 from gateway.runtime.subject_erasure import Erasure, SubjectErasure

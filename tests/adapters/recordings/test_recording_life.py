@@ -19,8 +19,8 @@ from gateway.core.recording.forecast import Going, KeptOfDay
 from gateway.core.recording.lifecycle import Deletion, Life, Why
 from gateway.core.recording.retention import KeepingRules, WhenFull
 from gateway.core.recording.transcript import Passage, Transcript
+from gateway.ports.audit import Order
 from gateway.ports.cases import Opening
-from gateway.ports.recording_life import Order
 from gateway.ports.recordings import Recording
 from tests.adapters.quota.conftest import Bench
 from tests.adapters.recordings.shelf import MINUTE_MS, NODE, Shelf

@@ -6,7 +6,7 @@ from gateway.core.ids import CallId
 from gateway.core.quota.lease import Ask, BudgetId, Refusal, WorkerId
 from gateway.core.recording.lifecycle import Deletion, Life, Why
 from gateway.core.recording.retention import KeepingRules, WhenFull
-from gateway.ports.recording_life import Order
+from gateway.ports.audit import Order
 from tests.adapters.recordings.shelf import MINUTE_MS, Shelf
 from tests.adapters.sql.rows import fresh_id
 

@@ -14,7 +14,7 @@ from gateway.core.ids import CallId, NodeId
 from gateway.core.recording.files import Fault, FileRole, FileState, Place, recording_key
 from gateway.core.recording.lifecycle import Life
 from gateway.core.recording.retention import KeepingRules
-from gateway.ports.recording_life import Order
+from gateway.ports.audit import Order
 from gateway.ports.storage import DataKeyId, StoredFile
 from tests.adapters.quota.conftest import Bench
 from tests.adapters.recordings.shelf import MINUTE_MS, NODE, Shelf

@@ -60,10 +60,14 @@ export interface Ask {
   headers?: Record<string, string>;
   signal?: AbortSignal | undefined;
   keepalive?: boolean;
+  /** How long an answer may take, where the ordinary time is too short. */
+  withinMs?: number;
 }
 
 export async function ask<T>(method: string, path: string, how: Ask = {}): Promise<T> {
-  const timeout = AbortSignal.timeout(how.file ? UPLOAD_WITHIN_MS : ANSWER_WITHIN_MS);
+  const timeout = AbortSignal.timeout(
+    how.withinMs ?? (how.file ? UPLOAD_WITHIN_MS : ANSWER_WITHIN_MS),
+  );
   const init: RequestInit = {
     method,
     credentials: "same-origin",

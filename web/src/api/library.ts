@@ -1,6 +1,7 @@
 /** The recordings of the account: one function per route, and addresses that browsers open. */
 
-import { ask, problemIn, queryString, Refused, ROOT } from "./client";
+import { archive } from "./archive";
+import { ask, queryString, ROOT } from "./client";
 import type { components } from "./schema";
 import type { Direction } from "./types";
 
@@ -50,7 +51,7 @@ export const library = {
     ask<RecordingItem>("PUT", `${one(id)}/hold`, { body: { why } }),
   release: (id: string) => ask<RecordingItem>("DELETE", `${one(id)}/hold`),
   /** One archive of many; the browser keeps it on disk until it is saved. */
-  pack,
+  pack: (ids: readonly string[]) => archive("/recordings/download", { ids }),
 
   usage: (days: number, signal?: AbortSignal) =>
     ask<Usage>("GET", `/quota/usage${queryString({ days })}`, { signal }),
@@ -62,19 +63,3 @@ export const library = {
   tableAddress: (query: RecordingsQuery): string =>
     `${ROOT}/recordings.csv${queryString({ ...query, bom: true })}`,
 };
-
-/** It takes as long as it takes: no time-out. */
-async function pack(ids: readonly string[]): Promise<Blob> {
-  const response = await fetch(`${ROOT}/recordings/download`, {
-    method: "POST",
-    credentials: "same-origin",
-    headers: { "content-type": "application/json" },
-    body: JSON.stringify({ ids }),
-  }).catch((error: unknown) => {
-    throw new Refused(0, { code: "unreachable", detail: String(error) });
-  });
-  if (!response.ok) throw new Refused(response.status, await problemIn(response));
-  return response.blob().catch((error: unknown) => {
-    throw new Refused(0, { code: "broken_off", detail: String(error) });
-  });
-}

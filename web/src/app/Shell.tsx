@@ -33,6 +33,7 @@ const MinutesPage = lazy(() => import("../minutes/MinutesPage"));
 const RecordingsPage = lazy(() => import("../recordings/RecordingsPage"));
 const ReconciliationPage = lazy(() => import("../reconciliation/ReconciliationPage"));
 const AccessPage = lazy(() => import("../access/AccessPage"));
+const DataRequestsPage = lazy(() => import("../customers/DataRequestsPage"));
 const SessionsPage = lazy(() => import("../access/SessionsPage"));
 const SettingsPage = lazy(() => import("../settings/SettingsPage"));
 
@@ -119,6 +120,9 @@ export function Shell() {
                 {isLead && <Route path="/minutes" component={MinutesPage} />}
                 {isLead && <Route path="/reconciliation" component={ReconciliationPage} />}
                 {role === "admin" && <Route path="/access" component={AccessPage} />}
+                {role === "admin" && (
+                  <Route path="/data-requests" component={DataRequestsPage} />
+                )}
                 <Route path="/sessions" component={SessionsPage} />
                 <Route path="/settings" component={SettingsPage} />
                 <Route component={NotFoundPage} />

@@ -5,7 +5,7 @@ import { useTranslation } from "react-i18next";
 import { Link } from "wouter";
 import { ownCall } from "../phone/calls";
 import { useLine, useMe, usePhone } from "../phone/context";
-import { IconDevices, IconKey, IconKeyboard, IconLogout } from "../ui/icons";
+import { IconDevices, IconKey, IconKeyboard, IconLogout, IconUser } from "../ui/icons";
 import { initialsOf } from "../ui/names";
 
 export default function UserMenu({ onShortcuts }: { onShortcuts: () => void }) {
@@ -40,13 +40,22 @@ export default function UserMenu({ onShortcuts }: { onShortcuts: () => void }) {
           {t("user.shortcuts")}
         </Menu.Item>
         {user.role === "admin" && (
-          <Menu.Item
-            component={Link}
-            to="/access"
-            leftSection={<IconKey size={18} aria-hidden />}
-          >
-            {t("user.access")}
-          </Menu.Item>
+          <>
+            <Menu.Item
+              component={Link}
+              to="/access"
+              leftSection={<IconKey size={18} aria-hidden />}
+            >
+              {t("user.access")}
+            </Menu.Item>
+            <Menu.Item
+              component={Link}
+              to="/data-requests"
+              leftSection={<IconUser size={18} aria-hidden />}
+            >
+              {t("user.data_requests")}
+            </Menu.Item>
+          </>
         )}
         <Menu.Item
           component={Link}

@@ -43,6 +43,22 @@ export function formatPercent(fraction: number): string {
   }).format(fraction);
 }
 
+const UNITS = ["byte", "kilobyte", "megabyte", "gigabyte"] as const;
+const STEP = 1000;
+
+/** `820 byte`, `1.2 MB`. */
+export function formatBytes(bytes: number): string {
+  const place = Math.min(
+    Math.floor(Math.log(Math.max(bytes, 1)) / Math.log(STEP)),
+    UNITS.length - 1,
+  );
+  return new Intl.NumberFormat(locale(), {
+    style: "unit",
+    unit: UNITS[place] ?? "byte",
+    maximumFractionDigits: place === 0 ? 0 : 1,
+  }).format(bytes / STEP ** place);
+}
+
 /** Recording time: minutes and seconds, `1,234:05`; the list of minutes has no hours. */
 export function formatMinutes(ms: number): string {
   const whole = Math.floor(ms / 1000);

@@ -6,6 +6,7 @@ import { useTranslation } from "react-i18next";
 import { useMe, usePhone, usePreferences } from "../phone/context";
 import { LanguageChoice, ThemeChoice } from "../ui/Choices";
 import { AudioSettings } from "./AudioSettings";
+import { KeepingSettings } from "./KeepingSettings";
 import { RecordingSettings } from "./RecordingSettings";
 
 export default function SettingsPage() {
@@ -24,7 +25,10 @@ export default function SettingsPage() {
             <BrowserSettings />
           </Tabs.Panel>
           <Tabs.Panel value="recording">
-            <RecordingSettings />
+            <Stack gap="md">
+              <RecordingSettings />
+              <KeepingSettings />
+            </Stack>
           </Tabs.Panel>
         </Tabs>
       ) : (

@@ -133,7 +133,9 @@ async def _open(stack: AsyncExitStack, settings: Settings) -> _Opened:
         CallRuntime(world, life, _runtime_settings(settings, limits), trace)
     )
     later.is_there(runtime, media_up=media.is_connected, redis_up=shared.link.is_up)
-    metrics.watch(Parts(runtime, trace, media, shared.link, shared.bus, shared.nodes, stores))
+    metrics.watch(
+        Parts(runtime, trace, media, shared.link, shared.bus, shared.nodes, stores, keeping)
+    )
     _keep_up(stack, settings, _Kept(stores, keeping, runtime), clock)
     checks = _checks(stores, media, shared.link)
     return _Opened(stores, keeping, world, runtime, metrics, checks)
@@ -174,7 +176,9 @@ def _keep_up(
             "sessions": stores.sessions.purge,
             "replaced announcements": stores.announcements.purge,
             "log-in tries": stores.login_limit.purge,
-            "recordings kept for their time": Retention(stores.recording_life, balance_changed),
+            "recordings kept for their time": Retention(
+                stores.recording_life, balance_changed, kept.keeping.figures
+            ),
             "faults of recordings' files": kept.keeping.recheck,
         },
         clock,

@@ -1,6 +1,7 @@
 """What keeps recordings for their time, as the settings want it."""
 
 import random
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from gateway.adapters.aes_sealing import AesSealing
@@ -10,8 +11,9 @@ from gateway.adapters.object_store import ObjectStorage, ObjectStoreAccess, pars
 from gateway.foundation import Foundation
 from gateway.ports.clock import Clock
 from gateway.ports.jobs import JobKind
-from gateway.ports.storage import Storage
+from gateway.ports.storage import FileCounts, Storage
 from gateway.runtime.job_runner import JobRunner
+from gateway.runtime.recording_figures import KeepingFigures
 from gateway.runtime.recording_scrub import RecordingScrub
 from gateway.runtime.recording_storing import (
     StoreOrders,
@@ -42,6 +44,9 @@ class Keeping:
     work: StoreWork
     sweep: ByteSweep
     recheck: Recheck
+    figures: KeepingFigures
+    count_files: Callable[[], Awaitable[FileCounts]]
+    """How it stands with files now. Raises `StoreDown`."""
 
     def keep_going(
         self, settings: Settings, stores: Foundation, clock: Clock, tasks: Tasks
@@ -84,7 +89,7 @@ def open_keeping(settings: Settings, stores: Foundation, clock: Clock) -> Keepin
     folder = settings.recordings_path
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     places = Places(stores.node_id, FolderStorage(folder), open_storage(settings))
-    sealing = AesSealing()
+    sealing, figures = AesSealing(), KeepingFigures()
     vault = RecordingVault(stores.stored_files, stores.data_keys, sealing, places, folder)
     bounds = StoringBounds(settings.storage_after_s, settings.storage_jobs_max)
     scrub = RecordingScrub(
@@ -94,7 +99,14 @@ def open_keeping(settings: Settings, stores: Foundation, clock: Clock) -> Keepin
         recordings=stores.recordings,
         assembler=CaptureAssembly(AssemblyPlaces(settings.captures_path, folder)),
         clock=clock,
+        figures=figures,
     )
+
+    async def count_files() -> FileCounts:
+        return await stores.file_counter.count(
+            made_before=clock.wall() - bounds.after_s, has_store=places.store is not None
+        )
+
     return Keeping(
         places=places,
         vault=vault,
@@ -111,9 +123,12 @@ def open_keeping(settings: Settings, stores: Foundation, clock: Clock) -> Keepin
             life=stores.recording_life,
             clock=clock,
             scratch=folder,
+            figures=figures,
         ),
-        sweep=ByteSweep(stores.stored_files, places),
+        sweep=ByteSweep(stores.stored_files, places, figures),
         recheck=Recheck(
             scrub, every_s=settings.storage_check_every_s, files_max=settings.storage_checks_max
         ),
+        figures=figures,
+        count_files=count_files,
     )

@@ -19,6 +19,8 @@ from gateway.adapters.redis_link import RedisLink
 from gateway.adapters.redis_nodes import RedisNodes
 from gateway.adapters.sql_inbox import SqlInbox
 from gateway.adapters.sql_jobs import SqlJobs
+from gateway.app_keeping import Keeping
+from gateway.app_metrics_keeping import KeepingCollector
 from gateway.app_metrics_recordings import RecordingFigures
 from gateway.core.call.call import Outcome, State
 from gateway.core.errors import StoreDown
@@ -26,6 +28,7 @@ from gateway.core.whatsapp import Direction
 from gateway.foundation import Foundation
 from gateway.ports.calls import TraceLine
 from gateway.ports.jobs import JobKind
+from gateway.ports.storage import FileCounts
 from gateway.runtime.call_runtime import CallRuntime
 from gateway.runtime.call_trace import TraceBook
 
@@ -44,6 +47,7 @@ class Parts:
     bus: RedisBus
     nodes: RedisNodes
     stores: Foundation
+    keeping: Keeping
 
 
 class GatewayMetrics:
@@ -73,6 +77,7 @@ class GatewayMetrics:
         self._inbox: SqlInbox | None = None
         self._jobs: SqlJobs | None = None
         self._recordings: RecordingFigures | None = None
+        self._kept: tuple[Keeping, KeepingCollector] | None = None
 
     def note_request(self, line: TraceLine) -> None:
         """Count a request to Meta; fits as `OnGraphRequest`."""
@@ -88,6 +93,8 @@ class GatewayMetrics:
         self._recordings = RecordingFigures(parts.runtime)
         self.registry.register(_PartsCollector(parts))
         self.registry.register(self._recordings)
+        self._kept = parts.keeping, KeepingCollector(parts.keeping.figures)
+        self.registry.register(self._kept[1])
 
     async def measure(self) -> None:
         """Ask for what cannot be told at once; awaited before each reading."""
@@ -95,6 +102,9 @@ class GatewayMetrics:
             await self._measure_inbox(self._inbox)
         if self._recordings is not None and self._jobs is not None:
             self._recordings.waiting = await _waiting(self._jobs)
+        if self._kept is not None:
+            keeping, collector = self._kept
+            collector.files = await _files(keeping)
 
     async def _measure_inbox(self, inbox: SqlInbox) -> None:
         try:
@@ -108,6 +118,14 @@ async def _waiting(jobs: SqlJobs) -> Mapping[JobKind, int] | None:
     try:
         async with asyncio.timeout(_COUNT_MAX_S):
             return await jobs.waiting_counts()
+    except (StoreDown, TimeoutError):
+        return None
+
+
+async def _files(keeping: Keeping) -> FileCounts | None:
+    try:
+        async with asyncio.timeout(_COUNT_MAX_S):
+            return await keeping.count_files()
     except (StoreDown, TimeoutError):
         return None
 

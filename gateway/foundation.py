@@ -19,6 +19,7 @@ from gateway.adapters.sql_data_keys import SqlDataKeys
 from gateway.adapters.sql_directory import SqlDirectory
 from gateway.adapters.sql_engine import Database, DatabaseBounds
 from gateway.adapters.sql_evidence_book import SqlEvidenceBook
+from gateway.adapters.sql_file_counts import SqlFileCounter
 from gateway.adapters.sql_inbox import SqlInbox, SqlTombstones
 from gateway.adapters.sql_inbox_archive import SqlInboxArchive
 from gateway.adapters.sql_jobs import SqlJobs
@@ -78,6 +79,7 @@ class Foundation:
     recording_life: SqlRecordingLife
     sessions: SqlSessions
     stored_files: SqlStoredFiles
+    file_counter: SqlFileCounter
     tokens: SqlTokens
     tombstones: SqlTombstones
     transcripts: SqlTranscripts
@@ -247,6 +249,7 @@ def _stores(
         sessions=SqlSessions(database, session_bounds(settings)),
         tokens=SqlTokens(database, random_id, token_bounds(settings)),
         stored_files=SqlStoredFiles(database, node_id),
+        file_counter=SqlFileCounter(database, node_id),
         tombstones=SqlTombstones(database, clock.wall),
         transcripts=SqlTranscripts(database),
         wishes=SqlWishes(database),

@@ -24,6 +24,7 @@ HELD = "held_at IS NOT NULL"
 TRASHED = "state = 'trashed'"
 KEPT = "state = 'kept'"
 PLAIN = "data_key_id IS NULL"
+FAULTY = "fault IS NOT NULL"
 NEVER = "9999-12-31"
 # An index that lists recordings holds what filters ask besides: what they leave out is then not
 # read, though a filter that nothing matches runs through all of the index.
@@ -187,6 +188,12 @@ stored_files = Table(
         "made_at",
         sqlite_where=text(f"{KEPT} AND {PLAIN}"),
         postgresql_where=text(f"{KEPT} AND {PLAIN}"),
+    ),
+    Index(
+        "ix_stored_files_fault",
+        "fault",
+        sqlite_where=text(f"{KEPT} AND {FAULTY}"),
+        postgresql_where=text(f"{KEPT} AND {FAULTY}"),
     ),
 )
 

@@ -18,12 +18,15 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from typing_extensions import override
 
 from gateway.adapters.sql_engine import Database, rows_changed
+from gateway.adapters.sql_file_counts import (
+    belongs_in_store,
+    is_here,
+    is_kept,
+    wants_sealing,
+)
 from gateway.adapters.sql_recording_schema import (
     AVAILABLE,
-    KEPT,
-    PLAIN,
     TRASHED,
-    recording_rules,
     recordings,
     stored_files,
 )
@@ -170,7 +173,6 @@ async def doom_files(
     )
 
 
-_is_kept: ColumnElement[bool] = literal_column(f"stored_files.{KEPT}")
 _table = stored_files.c
 
 
@@ -202,21 +204,11 @@ class SqlStoredFiles(StoredFiles):
     async def to_move(
         self, *, made_before: float, has_store: bool, limit: int
     ) -> Sequence[StoredFile]:
-        is_meant = and_(_is_kept, _table.made_at < made_before, _table.fault.is_(None))
-        encrypting = select(recording_rules.c.account_id).where(recording_rules.c.encrypts)
-        wants_sealing = select(stored_files).where(
-            is_meant,
-            literal_column(f"stored_files.{PLAIN}"),
-            _table.account_id.in_(encrypting),
-            self._is_here(),
-        )
-        found = await self._all(wants_sealing.order_by(_table.made_at).limit(limit))
+        plain = select(stored_files).where(wants_sealing(self._node_id, made_before))
+        found = await self._all(plain.order_by(_table.made_at).limit(limit))
         if has_store and len(found) < limit:
-            # What has moved lies with no node any more.
-            lies_here = select(stored_files).where(is_meant, _table.node_id == self._node_id)
-            found += await self._all(
-                lies_here.order_by(_table.made_at).limit(limit - len(found))
-            )
+            here = select(stored_files).where(belongs_in_store(self._node_id, made_before))
+            found += await self._all(here.order_by(_table.made_at).limit(limit - len(found)))
         return list({file.key: file for file in found}.values())
 
     @override
@@ -251,7 +243,7 @@ class SqlStoredFiles(StoredFiles):
                 .where(
                     _table.due_at <= now,
                     _table.state == FileState.DOOMED.value,
-                    self._is_here(),
+                    is_here(self._node_id),
                 )
                 .order_by(_table.due_at)
                 .limit(limit)
@@ -306,7 +298,9 @@ class SqlStoredFiles(StoredFiles):
     async def unchecked(self, *, before: float, after: str, limit: int) -> Sequence[StoredFile]:
         return await self._all(
             select(stored_files)
-            .where(_is_kept, _table.checked_at < before, _table.key > after, self._is_here())
+            .where(
+                is_kept, _table.checked_at < before, _table.key > after, is_here(self._node_id)
+            )
             .order_by(_table.key)
             .limit(limit)
         )
@@ -336,10 +330,6 @@ class SqlStoredFiles(StoredFiles):
             bytes=file.bytes,
             sha256=file.sha256,
         )
-
-    def _is_here(self) -> ColumnElement[bool]:
-        """In this node's folder, or in the store with no copy left in another's."""
-        return or_(_table.node_id == self._node_id, _table.node_id.is_(None))
 
     async def _all(self, query: Select[Any]) -> list[StoredFile]:
         async with self._database.reading() as connection:

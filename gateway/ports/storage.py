@@ -1,6 +1,6 @@
 """Where the bytes of recordings lie, and what is known of their files."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import BinaryIO, NewType, Protocol
@@ -187,6 +187,26 @@ class StoredFiles(Protocol):
 
     async def note_checked(self, file: StoredFile, *, now: float, fault: Fault | None) -> None:
         """Remember what a look at the bytes found; `file` has its digest by now."""
+
+
+@dataclass(frozen=True, slots=True)
+class FileCounts:
+    """How it stands with files."""
+
+    to_move: int
+    """In this node's folder, and to be moved or sealed."""
+    faulty: Mapping[Fault, int]
+    """Of all nodes, as the last look at each found it."""
+
+
+class FileCounter(Protocol):
+    """Tells how it stands with files."""
+
+    async def count(self, *, made_before: float, has_store: bool) -> FileCounts:
+        """Count what is to be moved of what was made before, and what is faulty.
+
+        Raises `StoreDown`.
+        """
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,7 @@ from gateway.ports.storage import (
     StoredFiles,
     Unsealable,
 )
+from gateway.runtime.recording_figures import KeepingFigures, Look
 from gateway.runtime.recording_vault import Digest, Places, RecordingVault, digest_of
 
 _log = structlog.get_logger(__name__)
@@ -78,7 +79,7 @@ class ScrubReport:
 class RecordingScrub:
     """One node's look at its folder, its captures, and the store that all share."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 (each is a part it joins)
         self,
         files: StoredFiles,
         places: Places,
@@ -87,7 +88,9 @@ class RecordingScrub:
         recordings: RecordingStore,
         assembler: Assembler,
         clock: Clock,
+        figures: KeepingFigures | None = None,
     ) -> None:
+        self._figures = figures or KeepingFigures()
         self._files = files
         self._places = places
         self._vault = vault
@@ -130,22 +133,25 @@ class RecordingScrub:
             left = None if left is None else left - len(found)
 
     async def _check(self, report: ScrubReport, file: StoredFile) -> None:
+        self._figures.looks[await self._look(report, file)] += 1
+
+    async def _look(self, report: ScrubReport, file: StoredFile) -> Look:
         report.checked += 1
         try:
             digest = await self._digest(file, file.place)
         except SecretUnreadable:
             _name(report.unreadable, file.key)
-            return
+            return Look.UNREADABLE
         except StorageDown as down:
             _name(report.away, f"{file.place}: {down}")
-            return
+            return Look.AWAY
         if isinstance(digest, Fault):
-            await self._repair(report, file, digest)
-            return
+            return await self._repair(report, file, digest)
         report.checked_bytes += digest.bytes
         report.learned += file.sha256 is None
         seen = replace(file, bytes=digest.bytes, sha256=digest.sha256)
         await self._files.note_checked(seen, now=self._clock.wall(), fault=None)
+        return Look.RIGHT
 
     async def _digest(self, file: StoredFile, place: Place) -> Digest | Fault:
         try:
@@ -158,7 +164,7 @@ class RecordingScrub:
         is_right = file.sha256 in {None, digest.sha256}
         return digest if is_right else Fault.DAMAGED
 
-    async def _repair(self, report: ScrubReport, file: StoredFile, fault: Fault) -> None:
+    async def _repair(self, report: ScrubReport, file: StoredFile, fault: Fault) -> Look:
         """Look for the file where it lay before; else remember and tell what is wrong."""
         here = (file.place, file.data_key_id)
         others = [
@@ -172,10 +178,11 @@ class RecordingScrub:
             if isinstance(found, Digest):
                 await self._files.note_moved(file, place=place, data_key_id=data_key_id)
                 _name(report.repaired, file.key)
-                return
+                return Look.REPAIRED
         await self._files.note_checked(file, now=self._clock.wall(), fault=fault)
         _name(report.missing if fault is Fault.MISSING else report.damaged, file.key)
         _log.error("a recording's file is faulty", call_id=file.call_id, fault=fault)
+        return Look.MISSING if fault is Fault.MISSING else Look.DAMAGED
 
     async def _sweep(
         self, report: ScrubReport, place: Place, storage: Storage, began_at: float

@@ -32,6 +32,7 @@ from gateway.ports.storage import (
     StoredFiles,
     Unsealable,
 )
+from gateway.runtime.recording_figures import KeepingFigures, Move
 from gateway.runtime.recording_vault import (
     PIECE_BYTES,
     Digest,
@@ -125,6 +126,7 @@ class StoreWork(JobWork):
         life: RecordingLife,
         clock: Clock,
         scratch: Path,
+        figures: KeepingFigures | None = None,
     ) -> None:
         self._files = files
         self._keys = keys
@@ -134,6 +136,7 @@ class StoreWork(JobWork):
         self._life = life
         self._clock = clock
         self._scratch = scratch
+        self._figures = figures or KeepingFigures()
         self._locks: dict[str, asyncio.Lock] = {}
 
     async def carry_out(self, job: Job) -> None:
@@ -144,13 +147,21 @@ class StoreWork(JobWork):
             async with lock:
                 await self._move(key)
         except StorageDown as down:
+            self._figures.moves[Move(down.setback)] += 1
             raise TryLater(down.setback, str(down)) from down
+        except TryLater as later:
+            self._figures.moves[Move(later.setback)] += 1
+            raise
+        except NotWanted:
+            self._figures.moves[Move.DROPPED] += 1
+            raise
         finally:
             if not lock.locked():
                 self._locks.pop(key, None)
 
     async def lost(self, job: Job) -> None:
         """See the port."""
+        self._figures.moves[Move.LOST] += 1
         _log.warning("a recording could not be moved all day", job_id=job.job_id)
 
     async def _move(self, key: str) -> None:
@@ -201,6 +212,8 @@ class StoreWork(JobWork):
         if not await self._files.note_moved(file, place=place, data_key_id=key_id):
             await storage.remove(name)
             raise NotWanted("deleted meanwhile")
+        self._figures.moves[Move.MOVED] += 1
+        self._figures.moved_bytes += source.digest.bytes
         return replace(file, place=place, data_key_id=key_id)
 
     async def _source(self, file: StoredFile) -> "_Source":

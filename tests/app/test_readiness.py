@@ -106,4 +106,7 @@ async def test_the_metrics_show_every_part_and_start_at_nothing(folder: Path) ->
     assert shown["callgate_official_files_at_risk fetch_recording"] == 0
     assert shown["callgate_jobs_waiting fetch_transcript"] == 0
     assert shown["callgate_recordings_compared_total matched"] == 0
+    assert shown["callgate_recording_moves_total outage"] == 0
+    assert shown["callgate_recording_files_to_move"] == 0
+    assert shown["callgate_recording_files_faulty damaged"] == 0
     assert shown["process_open_fds"] > 0

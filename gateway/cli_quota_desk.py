@@ -7,8 +7,7 @@ from datetime import date
 from gateway.adapters.system_clock import SystemClock
 from gateway.cli_terminal import with_stores
 from gateway.core.errors import BadInput
-from gateway.core.quota.contract import start_of_day
-from gateway.core.zones import local_day
+from gateway.core.zones import local_day, start_of_day
 from gateway.foundation import Foundation
 from gateway.ports.accounts import Account
 

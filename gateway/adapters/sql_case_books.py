@@ -31,13 +31,13 @@ from gateway.adapters.sql_recording_schema import recordings
 from gateway.adapters.sql_schema import calls
 from gateway.core.errors import BadInput
 from gateway.core.ids import AccountId, CallId, UserId, Wacid
-from gateway.core.quota.contract import start_of_day
 from gateway.core.recording.lifecycle import Life
 from gateway.core.recording.outcome import RecordingOutcome, outcome_of
 from gateway.core.recording.outlook import Patience
 from gateway.core.recording.reconcile import Verdict
 from gateway.core.recording.report import ReconciledDay
 from gateway.core.whatsapp import Direction, Peer
+from gateway.core.zones import start_of_day
 from gateway.ports.case_books import (
     CURSOR_PATTERN,
     CaseBooks,

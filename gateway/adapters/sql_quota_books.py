@@ -14,10 +14,9 @@ from gateway.adapters.sql_quota_rows import entry_of, locked_of
 from gateway.adapters.sql_quota_schema import balances, budgets, charges, holds, ledger_entries
 from gateway.core.errors import BadInput
 from gateway.core.ids import AccountId
-from gateway.core.quota.contract import start_of_day
 from gateway.core.quota.lease import Budget, BudgetState
 from gateway.core.quota.ledger import CAPACITY_KINDS, EntryKind, Totals, explain
-from gateway.core.zones import local_day
+from gateway.core.zones import local_day, start_of_day
 from gateway.ports.quota import DayUse, Discrepancy, LedgerPage, QuotaBooks
 
 PAGE_ROWS_MAX = 200

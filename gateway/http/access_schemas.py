@@ -101,11 +101,9 @@ class TokenCreated(Shape):
     secret: str = Field(repr=False)
 
 
-class AuditQuery(Shape):
-    """Which deeds to list, newest first."""
+class AuditDeeds(Shape):
+    """Which deeds; what is left out lets all through."""
 
-    cursor: Cursor | None = None
-    limit: int = Field(default=50, ge=1, le=200)
     action: Annotated[str, StringConstraints(pattern=r"^[a-z_.]{1,64}$")] | None = None
     """One kind of deed, for example `recording.played`."""
     actor: Identity | None = None
@@ -115,6 +113,13 @@ class AuditQuery(Shape):
     """First day, in the account's time zone."""
     until: date | None = None
     """Last day."""
+
+
+class AuditQuery(AuditDeeds):
+    """One page of them, newest first."""
+
+    cursor: Cursor | None = None
+    limit: int = Field(default=50, ge=1, le=200)
 
 
 class AuditLine(Shape):

@@ -1,12 +1,10 @@
 """After the call: what was said, which recordings are open, and how the days compare."""
 
-from datetime import date, timedelta
 
 from aiohttp import web
 
 from gateway.core.csv_text import BYTE_ORDER_MARK, csv_line
 from gateway.core.recording.report import REPORT_COLUMNS, ReconciledDay, report_cells
-from gateway.core.zones import local_day
 from gateway.http.after_call_schemas import (
     OpenPage,
     OpenQuery,
@@ -18,7 +16,7 @@ from gateway.http.after_call_schemas import (
     TranscriptView,
 )
 from gateway.http.call_views import peer_view
-from gateway.http.quota_routes import FIRST_DAY, LAST_DAY
+from gateway.http.days import last_days
 from gateway.http.routing import Ask, Route, RouteTable
 from gateway.http.shapes import Nothing
 from gateway.ports.audit import Deed
@@ -73,7 +71,8 @@ async def list_open(ask: Ask[Nothing, OpenQuery]) -> OpenPage:
 async def read_report(ask: Ask[Nothing, ReportQuery]) -> ReportView:
     """Add up recorded calls by day: verdicts, what is stored and charged, both recordings."""
     zone = ask.who.account.timezone
-    since, until = _days(ask, zone)
+    now = ask.deps.clock.wall()
+    since, until = last_days(ask.query.until, ask.query.days, now=now, zone=zone)
     days = await ask.deps.after_calls.days(ask.person, since=since, until=until, zone=zone)
     return ReportView(
         timezone=zone, since=since, until=until, days=[_day(each) for each in days]
@@ -92,7 +91,8 @@ async def read_report(ask: Ask[Nothing, ReportQuery]) -> ReportView:
 async def read_report_csv(ask: Ask[Nothing, ReportQuery]) -> web.Response:
     """Give the same as a table for spreadsheets."""
     zone = ask.who.account.timezone
-    since, until = _days(ask, zone)
+    now = ask.deps.clock.wall()
+    since, until = last_days(ask.query.until, ask.query.days, now=now, zone=zone)
     days = await ask.deps.after_calls.days(ask.person, since=since, until=until, zone=zone)
     told = {"since": since.isoformat(), "until": until.isoformat()}
     await ask.note(Deed.REPORT_DOWNLOADED, "reconciliation", **told)
@@ -104,13 +104,6 @@ async def read_report_csv(ask: Ask[Nothing, ReportQuery]) -> web.Response:
         charset="utf-8",
         headers={"Content-Disposition": f'attachment; filename="{name}"'},
     )
-
-
-def _days(ask: Ask[Nothing, ReportQuery], zone: str) -> tuple[date, date]:
-    """Return first and last day asked for, without those that no calendar has."""
-    today = local_day(ask.deps.clock.wall(), zone)
-    until = max(FIRST_DAY, min(ask.query.until or today, LAST_DAY))
-    return until - min(timedelta(days=ask.query.days - 1), until - FIRST_DAY), until
 
 
 def _day(day: ReconciledDay) -> ReportDay:

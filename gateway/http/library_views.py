@@ -1,14 +1,13 @@
 """Recordings from the store as the REST interface shows them."""
 
 from collections.abc import Sequence
-from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, get_args
-from zoneinfo import ZoneInfo
 
 from gateway.core.ids import AccountId, UserId
 from gateway.core.recording.lifecycle import Life
 from gateway.core.whatsapp import Direction, Peer
 from gateway.http.call_views import peer_view, trace_views
+from gateway.http.days import begin_of, end_of
 from gateway.http.library_schemas import (
     EndingView,
     HoldView,
@@ -34,8 +33,8 @@ def filter_of(query: RecordingsFilter, account_id: AccountId, zone: str) -> Libr
     return LibraryFilter(
         account_id=account_id,
         agent_id=None if query.agent_id is None else UserId(query.agent_id),
-        since=None if query.since is None else midnight(query.since, zone),
-        until=None if query.until is None else _midnight_after(query.until, zone),
+        since=begin_of(query.since, zone),
+        until=end_of(query.until, zone),
         direction=None if query.direction is None else Direction(query.direction),
         peer=Peer(phone=phone, user_id=query.user_id) if is_with else None,
         shortest_ms=query.min_duration_ms,
@@ -46,20 +45,6 @@ def filter_of(query: RecordingsFilter, account_id: AccountId, zone: str) -> Libr
         is_held=query.held,
         state=Life(query.state),
     )
-
-
-def midnight(day: date, zone: str) -> float:
-    """Return when a day begins in a zone; the ends of the calendar are taken as UTC's."""
-    try:
-        return datetime.combine(day, time(), ZoneInfo(zone)).timestamp()
-    except (OverflowError, ValueError):
-        return datetime.combine(day, time(), UTC).timestamp()
-
-
-def _midnight_after(day: date, zone: str) -> float:
-    if day == date.max:
-        return float("inf")
-    return midnight(day + timedelta(days=1), zone)
 
 
 def item_of(row: Shelved) -> RecordingItem:

@@ -1,8 +1,7 @@
 """Recording minutes: how they stand, what used them, and every entry of the ledger."""
 
-from datetime import date, timedelta
 
-from gateway.core.zones import local_day
+from gateway.http.days import last_days
 from gateway.http.quota_schemas import (
     LedgerLine,
     LedgerQuery,
@@ -18,10 +17,6 @@ from gateway.ports.quota import DayUse
 from gateway.runtime.call_view import moment
 from gateway.runtime.quota_view import body_of
 
-# The bounds of a day are found in UTC, up to a day before and after it.
-FIRST_DAY = date.min + timedelta(days=1)
-LAST_DAY = date.max - timedelta(days=2)
-
 routes = RouteTable()
 
 
@@ -36,7 +31,8 @@ async def read_quota(ask: Ask[Nothing, Nothing]) -> QuotaView:
 async def read_usage(ask: Ask[Nothing, UsageQuery]) -> UsageView:
     """Show the minutes recorded and returned by day."""
     zone = ask.who.account.timezone
-    since, until = _days(ask, zone)
+    now = ask.deps.clock.wall()
+    since, until = last_days(ask.query.until, ask.query.days, now=now, zone=zone)
     days = await ask.deps.quota_books.usage(
         ask.person.account_id, since=since, until=until, zone=zone
     )
@@ -65,14 +61,6 @@ async def read_ledger(ask: Ask[Nothing, LedgerQuery]) -> LedgerView:
         for line in page.lines
     ]
     return LedgerView(items=items, next_cursor=page.next_cursor)
-
-
-def _days(ask: Ask[Nothing, UsageQuery], zone: str) -> tuple[date, date]:
-    """Return first and last day asked for, without those that no calendar has."""
-    today = local_day(ask.deps.clock.wall(), zone)
-    until = max(FIRST_DAY, min(ask.query.until or today, LAST_DAY))
-    back = min(timedelta(days=ask.query.days - 1), until - FIRST_DAY)
-    return until - back, until
 
 
 def _day(use: DayUse) -> UsageDay:

@@ -6,13 +6,13 @@ typed in, so it can always be explained and computed anew.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import date, timedelta
 from enum import StrEnum
-from zoneinfo import ZoneInfo
 
 from gateway.core.errors import BadInput
 from gateway.core.quota.ledger import EntryKind
 from gateway.core.quota.plan import Eligibility, PlanBook
+from gateway.core.zones import start_of_day
 
 SEATS = "seats"
 """Source of the free quota; an add-on's source is its id."""
@@ -95,11 +95,6 @@ class CapacityStep:
     source: str
     kind: EntryKind
     amount_ms: int
-
-
-def start_of_day(day: date, zone: str) -> float:
-    """Return when a day begins in a zone, also where daylight saving skips midnight."""
-    return datetime.combine(day, time(), ZoneInfo(zone)).timestamp()
 
 
 def lapses_at(last_day: date, zone: str, grace_days: int) -> float:

@@ -10,9 +10,10 @@ from gateway.adapters.sql_quota_contracts import SqlContracts
 from gateway.core.errors import BadInput, NotFound, Refused
 from gateway.core.ids import AccountId, CallId
 from gateway.core.quota.charge import Recorded, Stamp
-from gateway.core.quota.contract import SubscriptionTerm, lapses_at, start_of_day
+from gateway.core.quota.contract import SubscriptionTerm, lapses_at
 from gateway.core.quota.ledger import EntryKind, ExplainedEntry
 from gateway.core.quota.plan import MS_PER_MINUTE
+from gateway.core.zones import start_of_day
 from gateway.ports.quota import DayUse, Purchase
 from tests.adapters.quota.conftest import BOOK, Bench
 from tests.adapters.sql.rows import fresh_id

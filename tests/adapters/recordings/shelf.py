@@ -20,10 +20,11 @@ from gateway.adapters.sql_stored_files import SqlStoredFiles
 from gateway.core.ids import AccountId, CallId, NodeId
 from gateway.core.quota.balance import Balance
 from gateway.core.quota.charge import Recorded, Stamp
-from gateway.core.quota.contract import AddOn, SubscriptionTerm, start_of_day
+from gateway.core.quota.contract import AddOn, SubscriptionTerm
 from gateway.core.quota.lease import LeaseTerms
 from gateway.core.recording.files import peaks_key, recording_key
 from gateway.core.recording.lifecycle import Why
+from gateway.core.zones import start_of_day
 from gateway.ports.audit import Deed, Order
 from gateway.ports.quota import Purchase
 from gateway.ports.recording_life import Ended

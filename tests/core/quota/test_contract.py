@@ -21,10 +21,10 @@ from gateway.core.quota.contract import (
     due,
     lapses_at,
     standing,
-    start_of_day,
 )
 from gateway.core.quota.ledger import EntryKind
 from gateway.core.quota.plan import MS_PER_MINUTE
+from gateway.core.zones import start_of_day
 
 BOOK = load_plans(None)
 ZONE = "Asia/Jakarta"

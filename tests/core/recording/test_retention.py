@@ -9,7 +9,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.core.errors import BadInput
-from gateway.core.quota.contract import start_of_day
 from gateway.core.recording.retention import (
     KeepingRules,
     WhenFull,
@@ -17,7 +16,7 @@ from gateway.core.recording.retention import (
     is_over,
     purge_day,
 )
-from gateway.core.zones import local_day
+from gateway.core.zones import local_day, start_of_day
 
 TWO_YEARS = KeepingRules()
 ZONES = sorted(zoneinfo.available_timezones() - {"localtime"})

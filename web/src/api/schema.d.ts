@@ -7124,13 +7124,13 @@ export interface operations {
     "audit.list": {
         parameters: {
             query?: {
-                cursor?: string;
-                limit?: number;
                 action?: string;
                 actor?: string;
                 subject?: string;
                 since?: string;
                 until?: string;
+                cursor?: string;
+                limit?: number;
             };
             header?: never;
             path?: never;

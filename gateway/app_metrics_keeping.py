@@ -43,11 +43,6 @@ class KeepingCollector(Collector):
             figures.retired,
         )
         yield CounterMetricFamily(
-            "callgate_recordings_purged",
-            "Deleted recordings of which no byte is left, noted here.",
-            figures.purged,
-        )
-        yield CounterMetricFamily(
             "callgate_recording_files_removed",
             "Files whose bytes were removed here.",
             figures.removed_files,

@@ -42,5 +42,3 @@ class KeepingFigures:
     """Recordings deleted because their time was over."""
     removed_files: int = 0
     """Files whose bytes are gone."""
-    purged: int = 0
-    """Recordings that have no bytes left."""

@@ -89,7 +89,7 @@ class ByteSweep:
             self._figures.removed_files += ended
             if len(due) < AT_ONCE or not ended:
                 break
-        self._figures.purged += await self._files.purge(now=now)
+        await self._files.purge(now=now)
         return count
 
     async def _remove(self, file: StoredFile, now: float) -> bool:

@@ -7,6 +7,7 @@ import pytest
 
 from gateway.adapters.secrets_key_ring import KeyRing, new_key
 from gateway.adapters.sql_data_keys import SqlDataKeys
+from gateway.adapters.sql_file_counts import SqlFileCounter
 from gateway.adapters.sql_recordings import SqlRecordings
 from gateway.adapters.sql_stored_files import SqlStoredFiles
 from gateway.core.errors import NotFound, SecretUnreadable
@@ -15,7 +16,7 @@ from gateway.core.recording.files import Fault, FileRole, FileState, Place, reco
 from gateway.core.recording.lifecycle import Life
 from gateway.core.recording.retention import KeepingRules
 from gateway.ports.audit import Order
-from gateway.ports.storage import DataKeyId, StoredFile
+from gateway.ports.storage import DataKeyId, FileCounts, StoredFile
 from tests.adapters.quota.conftest import Bench
 from tests.adapters.recordings.shelf import MINUTE_MS, NODE, Shelf
 from tests.adapters.sql.rows import an_account, fresh_id
@@ -42,6 +43,31 @@ async def to_move(shelf: Shelf, *, has_store: bool) -> list[tuple[str, FileRole]
         made_before=shelf.wall.now + 1, has_store=has_store, limit=100
     )
     return sorted((file.call_id, file.role) for file in found)
+
+
+async def test_what_waits_and_what_is_faulty_is_counted(full: Shelf) -> None:
+    counter = SqlFileCounter(full.database, NODE)
+    made_before = full.wall.now + 1
+    call_id = await full.keep(1)
+    other = await full.keep(1)
+    none = FileCounts(0, {})
+    assert await counter.count(made_before=made_before, has_store=False) == none
+    assert await counter.count(made_before=full.wall.now, has_store=True) == none
+    elsewhere = SqlFileCounter(full.database, OTHER_NODE)
+    assert await elsewhere.count(made_before=made_before, has_store=True) == none
+    assert await counter.count(made_before=made_before, has_store=True) == FileCounts(4, {})
+    file = await file_of(full, call_id)
+    await full.files.note_checked(file, now=full.wall.now, fault=Fault.DAMAGED)
+    one = {Fault.DAMAGED: 1}
+    assert await counter.count(made_before=made_before, has_store=True) == FileCounts(3, one)
+    assert await elsewhere.count(made_before=made_before, has_store=True) == FileCounts(0, one)
+    await full.files.note_left((await file_of(full, other)).key)
+    await full.life.change_rules(
+        full.account_id, KeepingRules(encrypts=True), seen=0, order=Order(full.wall.now)
+    )
+    found = await counter.count(made_before=made_before, has_store=False)
+    assert found == FileCounts(3, one), "to be sealed, but for what is faulty"
+    assert await counter.count(made_before=made_before, has_store=True) == found
 
 
 async def test_into_a_store_goes_what_lies_in_this_nodes_folder(full: Shelf) -> None:

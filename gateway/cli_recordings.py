@@ -1,6 +1,5 @@
 """`callgate recording …`: recordings and what proves them."""
 
-import asyncio
 import re
 from pathlib import Path
 from typing import Annotated
@@ -11,6 +10,7 @@ from gateway.adapters.ed25519_keys import Ed25519Signatures
 from gateway.adapters.system_clock import SystemClock
 from gateway.app_evidence import make_evidence_desk
 from gateway.app_keeping import open_keeping
+from gateway.cli_files import expect_new, write_whole
 from gateway.cli_recordings_books import reconcile, verify_calls
 from gateway.cli_terminal import say, settings, with_stores
 from gateway.core.errors import BadInput, NotFound
@@ -28,8 +28,7 @@ def evidence(
     output: Annotated[Path, typer.Option("--output", "-o", help="File to write.")],
 ) -> None:
     """Write what proves a call's recording: files, events, signatures, as a TAR archive."""
-    if output.exists():
-        raise BadInput(f"{output} is there already")
+    expect_new(output)
 
     async def work(stores: Foundation) -> None:
         row = await stores.calls.load(CallId(call_id))
@@ -40,20 +39,12 @@ def evidence(
         clock = SystemClock()
         contents = open_keeping(loaded, stores, clock).vault
         desk = make_evidence_desk(loaded, stores, contents, clock)
-        partial = output.with_name(f"{output.name}.part")
         try:
             async with desk.package(account, CallId(call_id)) as package:
-                with await asyncio.to_thread(partial.open, "wb") as file:
-                    async for piece in package.stream():
-                        await asyncio.to_thread(file.write, piece)
-            await asyncio.to_thread(partial.replace, output)
+                size = await write_whole(output, package.stream())
         except EvidenceBroken as error:
             raise BadInput(f"the events are damaged in the database: {error}") from None
-        except OSError as error:
-            raise BadInput(f"cannot write {output}: {error.strerror}") from None
-        finally:
-            await asyncio.to_thread(partial.unlink, missing_ok=True)
-        say(f"{output}: {package.size} bytes")
+        say(f"{output}: {size} bytes")
 
     with_stores(work)
 

@@ -1,21 +1,18 @@
 """`callgate recording …`: scrub, retention, hold, release, delete, rules, export, erase."""
 
 import json
-import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.progress import Progress, SpinnerColumn, TextColumn
 
 from gateway.adapters.system_clock import SystemClock
 from gateway.app_keeping import Keeping, open_keeping
 from gateway.app_library import make_subject_erasure
+from gateway.cli_files import progress
 from gateway.cli_quota_desk import Desk, run
 from gateway.cli_recordings_export import export_to
 from gateway.cli_terminal import say, settings, show
@@ -233,18 +230,6 @@ def erase(
             raise Refused("not_all_erased", "something of the customer had to stay")
 
     run(work)
-
-
-@contextmanager
-def progress(what: str) -> Iterator[Callable[[int], None]]:
-    """Show on the terminal how far long work has got; nothing where there is none."""
-    console = Console(file=sys.stderr)
-    columns = (SpinnerColumn(), TextColumn("{task.completed:,.0f} {task.description}"))
-    with Progress(
-        *columns, console=console, transient=True, disable=not console.is_terminal
-    ) as bar:
-        task = bar.add_task(what, total=None)
-        yield lambda count: bar.update(task, completed=count)
 
 
 def _person(phone: str | None, user_id: str | None) -> Peer:

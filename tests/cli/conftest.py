@@ -1,5 +1,7 @@
 """A command line on a data directory of its own, and a stand-in for Graph."""
 
+import asyncio
+import hashlib
 import http.server
 import json
 import os
@@ -14,6 +16,13 @@ import pytest
 import structlog
 
 from gateway import cli
+from gateway.adapters.system_clock import SystemClock
+from gateway.core.ids import CallId
+from gateway.core.quota.charge import Recorded, Stamp
+from gateway.core.recording.files import recording_key
+from gateway.foundation import Foundation, open_foundation
+from gateway.ports.recordings import Assembled, Recording
+from gateway.settings import load
 from tests.services.postgres import postgres_server
 
 __all__ = ["postgres_server"]
@@ -29,6 +38,9 @@ class Ran:
 
 
 Callgate = Callable[..., Ran]
+Record = Callable[..., Path]
+CID = "C-1001"
+CALL, OTHER = CallId("c" * 26), CallId("d" * 26)
 
 
 @pytest.fixture
@@ -60,6 +72,44 @@ def callgate(data_dir: Path, capfd: pytest.CaptureFixture[str]) -> Iterator[Call
 
     yield call
     structlog.reset_defaults()
+
+
+@pytest.fixture
+def record(callgate: Callgate) -> Record:
+    """Note a recording of a minute with its file, and return where that lies."""
+    callgate("account", "add", CID, "--name", "Toko", "--timezone", "Asia/Jakarta")
+
+    def recorded(
+        call_id: CallId = CALL, *, age_s: float = 0.0, content: bytes | None = None
+    ) -> Path:
+        return asyncio.run(_record(call_id, age_s, content or os.urandom(1_000)))
+
+    return recorded
+
+
+async def _record(call_id: CallId, age_s: float, content: bytes) -> Path:
+    settings, clock = load(), SystemClock()
+    async with open_foundation(settings, clock) as stores:
+        account_id = (await stores.accounts.account(CID)).account_id
+        key, at = recording_key(account_id, call_id), clock.wall() - age_s
+        path = settings.recordings_path / key
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+        made = Assembled(
+            file=key,
+            peaks=None,
+            duration_ms=60_000,
+            bytes=len(content),
+            sha256=hashlib.sha256(content).hexdigest(),
+            began_at=at,
+            segments=(),
+        )
+        await _keep(stores, Recording(call_id, account_id, made, at))
+        return path
+
+
+async def _keep(stores: Foundation, recording: Recording) -> None:
+    await stores.recordings.keep(recording, Recorded(0), Stamp(recording.finished_at))
 
 
 @dataclass(slots=True)

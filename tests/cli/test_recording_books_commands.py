@@ -20,10 +20,8 @@ from gateway.core.recording.report import REPORT_COLUMNS
 from gateway.foundation import open_foundation
 from gateway.ports.cases import Opening
 from gateway.settings import load
-from tests.cli.conftest import Callgate
-from tests.cli.test_recording_commands import CALL, CID, OTHER, Record, record
+from tests.cli.conftest import CALL, CID, OTHER, Callgate, Record
 
-__all__ = ["record"]
 NOON = datetime(2026, 3, 10, 12, tzinfo=ZoneInfo("Asia/Jakarta")).timestamp()
 
 

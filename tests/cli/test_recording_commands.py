@@ -1,66 +1,19 @@
 """`callgate recording …` about the life of recordings, as an operator types."""
 
 import asyncio
-import hashlib
 import json
-import os
 import zipfile
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from gateway.adapters.system_clock import SystemClock
 from gateway.core.ids import CallId
-from gateway.core.quota.charge import Recorded, Stamp
-from gateway.core.recording.files import recording_key
 from gateway.core.whatsapp import Peer
-from gateway.foundation import Foundation, open_foundation
-from gateway.ports.recordings import Assembled, Recording
+from gateway.foundation import open_foundation
 from gateway.settings import load
 from tests.adapters.sql.rows import a_call
-from tests.cli.conftest import Callgate
-
-CID = "C-1001"
-CALL, OTHER = CallId("c" * 26), CallId("d" * 26)
-Record = Callable[..., Path]
-
-
-@pytest.fixture
-def record(callgate: Callgate) -> Record:
-    """Note a recording of a minute with its file, and return where that lies."""
-    callgate("account", "add", CID, "--name", "Toko", "--timezone", "Asia/Jakarta")
-
-    def recorded(call_id: CallId = CALL, *, age_s: float = 0.0) -> Path:
-        return asyncio.run(_record(call_id, age_s))
-
-    return recorded
-
-
-async def _record(call_id: CallId, age_s: float) -> Path:
-    settings, clock = load(), SystemClock()
-    async with open_foundation(settings, clock) as stores:
-        account_id = (await stores.accounts.account(CID)).account_id
-        key, at = recording_key(account_id, call_id), clock.wall() - age_s
-        content = os.urandom(1_000)
-        path = settings.recordings_path / key
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content)
-        made = Assembled(
-            file=key,
-            peaks=None,
-            duration_ms=60_000,
-            bytes=len(content),
-            sha256=hashlib.sha256(content).hexdigest(),
-            began_at=at,
-            segments=(),
-        )
-        await _keep(stores, Recording(call_id, account_id, made, at))
-        return path
-
-
-async def _keep(stores: Foundation, recording: Recording) -> None:
-    await stores.recordings.keep(recording, Recorded(0), Stamp(recording.finished_at))
+from tests.cli.conftest import CALL, CID, OTHER, Callgate, Record
 
 
 def test_a_scrub_tells_what_it_read_and_that_all_is_right(

@@ -1,10 +1,10 @@
 """Shapes of access: sessions, people, API tokens, the audit."""
 
-from datetime import date
 from typing import Annotated, Literal
 
 from pydantic import Field, JsonValue, StringConstraints
 
+from gateway.http.quota_schemas import Day
 from gateway.http.schemas import Identity, Moment, RoleName
 from gateway.http.shapes import Shape
 from gateway.ports.tokens import Scope
@@ -109,9 +109,9 @@ class AuditDeeds(Shape):
     actor: Identity | None = None
     """A person or a token."""
     subject: Annotated[str, StringConstraints(min_length=1, max_length=128)] | None = None
-    since: date | None = None
+    since: Day | None = None
     """First day, in the account's time zone."""
-    until: date | None = None
+    until: Day | None = None
     """Last day."""
 
 

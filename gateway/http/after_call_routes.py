@@ -1,6 +1,5 @@
 """After the call: what was said, which recordings are open, and how the days compare."""
 
-
 from aiohttp import web
 
 from gateway.core.csv_text import BYTE_ORDER_MARK, csv_line

@@ -11,6 +11,8 @@ from pydantic import BaseModel, ValidationError
 from gateway.http.problems import Refusal, problem_of_shape, refuse
 
 READ_TIMEOUT_S = 10.0
+_WHOLE_MAX = 2**53
+"""Beyond that a number with a point is not exact."""
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -56,10 +58,15 @@ def check_is_json(request: web.Request) -> None:
 
 def parse_body(raw: bytes, shape: type[Model]) -> Model:
     """Return the JSON text as `shape`. Raises `Refusal` naming the field."""
+    whole: list[int] = []
     try:
-        json.loads(raw, parse_constant=_no_constant)
+        value = json.loads(
+            raw, parse_constant=_no_constant, parse_float=lambda text: _number(text, whole)
+        )
     except (ValueError, RecursionError):
         raise refuse(400, "bad_json", "The body is not valid JSON.") from None
+    if whole:
+        raw = json.dumps(value).encode()
     try:
         return shape.model_validate_json(raw, strict=True)
     except ValidationError as error:
@@ -81,6 +88,15 @@ def parse_query(query: MultiMapping[str], shape: type[Model]) -> Model:
 
 def _too_large(bytes_max: int) -> Refusal:
     return refuse(413, "payload_too_large", f"The body may have {bytes_max} bytes.")
+
+
+def _number(text: str, whole: list[int]) -> float:
+    """Read 5.0 as 5 and note that: JSON knows no whole numbers (json-schema.org, `integer`)."""
+    number = float(text)
+    if not number.is_integer() or abs(number) > _WHOLE_MAX:
+        return number
+    whole.append(int(number))
+    return int(number)
 
 
 def _no_constant(name: str) -> NoReturn:

@@ -1,6 +1,5 @@
 """Recording minutes: how they stand, what used them, and every entry of the ledger."""
 
-
 from gateway.http.days import last_days
 from gateway.http.quota_schemas import (
     LedgerLine,

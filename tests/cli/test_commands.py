@@ -372,3 +372,12 @@ def signs_in(email: str, password: str) -> bool:
         return await stores.passwords.verify(email, password) is not None
 
     return bool(with_stores(check))
+
+
+def test_the_gateway_carries_nothing_that_only_the_demo_needs() -> None:
+    names = "{'aiortc', 'av', 'numpy'}"
+    program = f"import gateway.cli_app, sys; print(*({names} & set(sys.modules)))"
+    told = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert told.stdout == "\n"

@@ -64,7 +64,9 @@ class FakeGateway:
         self.leg_gate.set()
         self._sockets: dict[web.WebSocketResponse, tuple[str, list[int]]] = {}
         self.call_settings: Any = None
-        """Made with the routes."""
+        self.library: Any = None
+        self.office: Any = None
+        """All three are made with the routes."""
         self._runner: web.AppRunner | None = None
         self.port = 0
 
@@ -289,8 +291,18 @@ def problem(code: str, status: int, **more: Any) -> web.Response:
 
 def routes(gateway: FakeGateway) -> list[web.RouteDef]:
     """The routes; what they do stands in `fake_routes`."""
-    from tests.web.fake_routes import make_routes  # noqa: PLC0415  (the two need each other)
+    from tests.web.fake_library import FakeLibrary  # noqa: PLC0415  (they need each other)
+    from tests.web.fake_office import FakeOffice  # noqa: PLC0415  (as above)
+    from tests.web.fake_routes import make_routes  # noqa: PLC0415  (as above)
     from tests.web.fake_settings import FakeSettings  # noqa: PLC0415  (as above)
 
     gateway.call_settings = FakeSettings(gateway)
-    return [*gateway.call_settings.routes(), *make_routes(gateway)]
+    gateway.library = FakeLibrary(gateway)
+    gateway.office = FakeOffice(gateway)
+    return [
+        *gateway.call_settings.routes(),
+        # Before the library: what it serves under `recordings/` is no recording.
+        *gateway.office.routes(),
+        *gateway.library.routes(),
+        *make_routes(gateway),
+    ]

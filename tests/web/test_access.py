@@ -1,16 +1,13 @@
 """Access in the browser, against a real gateway's REST: tokens, people, the audit, sessions."""
 
-from collections.abc import AsyncIterator
-from pathlib import Path
-
 import pytest
-import pytest_asyncio
 from aiohttp import ClientSession
 from playwright.async_api import Browser, Page, expect
 
 from gateway.ports.accounts import Role
-from tests.http.site import PASSWORD, Site, Template, make_template, site_from
+from tests.http.site import Site
 from tests.web import softphone
+from tests.web.real_site import admin, sign_in, site, template
 from tests.web.test_pages import serious_faults
 
 pytestmark = [
@@ -20,29 +17,7 @@ pytestmark = [
 ]
 
 
-@pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def template(tmp_path_factory: pytest.TempPathFactory) -> Template:
-    return await make_template(tmp_path_factory.mktemp("access") / "template.db")
-
-
-@pytest_asyncio.fixture(loop_scope="session")
-async def site(template: Template, tmp_path: Path, dist: Path) -> AsyncIterator[Site]:
-    async with site_from(template, tmp_path, web_root=dist) as site:
-        yield site
-
-
-@pytest_asyncio.fixture(loop_scope="session")
-async def admin(browser: Browser, site: Site) -> AsyncIterator[Page]:
-    context = await softphone.context_for(browser, site.origin)
-    page = await context.new_page()
-    await sign_in(page, Role.ADMIN)
-    yield page
-    await context.close()
-
-
-async def sign_in(page: Page, role: Role) -> None:
-    await page.goto("/")
-    await softphone.login(page, f"{role}@example.com", PASSWORD)
+__all__ = ["admin", "site", "template"]
 
 
 async def status_with(site: Site, secret: str) -> int:

@@ -22,13 +22,16 @@ RULES = {"runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21aa", 
 
 
 async def serious_faults(page: Page) -> list[str]:
-    """What axe finds of serious or critical impact."""
+    """What axe finds of serious or critical impact; before an open dialog, in it alone."""
     await page.evaluate(AXE.read_text())
     # Colours fade in; contrast counts once they have arrived.
     await page.evaluate(
         "Promise.all(document.getAnimations().map(a => a.finished.catch(() => 0)))"
     )
-    found: dict[str, Any] = await page.evaluate("rules => axe.run(document, rules)", RULES)
+    found: dict[str, Any] = await page.evaluate(
+        "rules => axe.run(document.querySelector('[aria-modal=true]') ?? document, rules)",
+        RULES,
+    )
     return [
         f"{fault['id']}: {node['html']} {node['failureSummary']}"
         for fault in found["violations"]

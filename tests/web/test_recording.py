@@ -200,7 +200,7 @@ async def test_the_page_of_minutes_is_accessible_and_fits(
     await softphone.login(page, "agus@example.test", "secret")
     await softphone.open_page(page, "Minutes")
     await expect(page.get_by_text("95 % of the minutes are used.")).to_be_visible()
-    await expect(page.get_by_role("table")).to_be_visible()
+    await expect(page.get_by_role("table", name="Calls being recorded")).to_be_visible()
     assert await serious_faults(page) == []
     overflow = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
     assert await page.evaluate(overflow) <= 0

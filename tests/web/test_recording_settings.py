@@ -2,7 +2,7 @@
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import FilePayload, Page, expect
+from playwright.async_api import FilePayload, Locator, Page, expect
 
 from tests.web import softphone
 from tests.web.conftest import OpenPage
@@ -33,6 +33,10 @@ async def recording_tab(open_page: OpenPage, email: str = "ayu@example.test") ->
     return page
 
 
+def form(page: Page) -> Locator:
+    return page.get_by_role("region", name="Recording of calls")
+
+
 async def choose(page: Page, label: str, option: str) -> None:
     await page.locator("input").and_(page.get_by_label(label)).click()
     await page.get_by_role("option", name=option, exact=True).click()
@@ -42,7 +46,7 @@ async def test_an_admin_sees_what_will_be_spoken_and_saves_it(
     open_page: OpenPage, settings: FakeSettings
 ) -> None:
     page = await recording_tab(open_page)
-    save = page.get_by_role("button", name="Save")
+    save = form(page).get_by_role("button", name="Save")
     await expect(save).to_be_disabled()
     await choose(page, "Which calls are recorded", "Both")
     await expect(page.get_by_text("Write the purpose")).to_be_visible()
@@ -67,7 +71,7 @@ async def test_recording_by_the_gateway_alone_asks_for_an_announcement_first(
     open_page: OpenPage, settings: FakeSettings
 ) -> None:
     page = await recording_tab(open_page)
-    save = page.get_by_role("button", name="Save")
+    save = form(page).get_by_role("button", name="Save")
     await choose(page, "Which calls are recorded", "Both")
     await page.get_by_role("radio", name="Only the gateway").check()
     await expect(page.get_by_text("Upload the announcement first")).to_be_visible()
@@ -111,7 +115,7 @@ async def test_of_two_admins_the_second_is_told(
     page = await recording_tab(open_page)
     settings.kept["version"] = 5
     await page.get_by_label("Purpose of the recording").fill("training")
-    await page.get_by_role("button", name="Save").click()
+    await form(page).get_by_role("button", name="Save").click()
     await expect(page.get_by_text("The settings were not saved")).to_be_visible()
     assert settings.kept["purpose"] == ""
 
@@ -120,9 +124,9 @@ async def test_supervisors_read_and_agents_do_not_see_it(
     open_page: OpenPage, settings: FakeSettings
 ) -> None:
     page = await recording_tab(open_page, "agus@example.test")
-    await expect(page.get_by_text("Only admins change these settings")).to_be_visible()
+    await expect(form(page).get_by_text("Only admins change these")).to_be_visible()
     await expect(page.get_by_label("Purpose of the recording")).to_be_disabled()
-    await expect(page.get_by_role("button", name="Save")).to_have_count(0)
+    await expect(form(page).get_by_role("button", name="Save")).to_have_count(0)
     other = await open_page()
     await softphone.login(other, "sari@example.test", "secret")
     await softphone.open_page(other, "Settings")

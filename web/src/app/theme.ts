@@ -2,6 +2,7 @@
 
 import {
   Alert,
+  Badge,
   type CSSVariablesResolver,
   createTheme,
   type MantineColorsTuple,
@@ -20,6 +21,32 @@ const brand: MantineColorsTuple = [
   "#04564a",
 ];
 
+// Mantine's own, but for the last three: as text on white and as ground of white they were too pale.
+const red: MantineColorsTuple = [
+  "#fff5f5",
+  "#ffe3e3",
+  "#ffc9c9",
+  "#ffa8a8",
+  "#ff8787",
+  "#ff6b6b",
+  "#fa5252",
+  "#c92a2a",
+  "#b32424",
+  "#a01f1f",
+];
+const orange: MantineColorsTuple = [
+  "#fff4e6",
+  "#ffe8cc",
+  "#ffd8a8",
+  "#ffc078",
+  "#ffa94d",
+  "#ff922b",
+  "#fd7e14",
+  "#b34700",
+  "#a03f00",
+  "#8a3600",
+];
+
 /** Our own tones: quiet grounds that keep their contrast in both appearances. */
 const tones: Readonly<Record<string, string>> = {
   red: "var(--bad)",
@@ -31,13 +58,14 @@ const tones: Readonly<Record<string, string>> = {
 export const theme = createTheme({
   primaryColor: "brand",
   primaryShade: { light: 7, dark: 7 },
-  colors: { brand },
+  colors: { brand, red, orange },
   defaultRadius: "md",
   cursorType: "pointer",
   respectReducedMotion: true,
   fontFamily:
     'Inter, "Segoe UI Variable Text", "Segoe UI", system-ui, -apple-system, Roboto, "Noto Sans", "Liberation Sans", sans-serif',
   components: {
+    Badge: Badge.extend({ defaultProps: { tt: "none" } }),
     Alert: Alert.extend({
       vars: (_theme, { color }) => {
         const tone = tones[color ?? "blue"] ?? "var(--note)";

@@ -71,7 +71,7 @@ function Row({ call, hasAgent }: { call: CallView; hasAgent: boolean }) {
         {call.state === "ended" ? (
           <OutcomeBadge outcome={call.outcome} />
         ) : (
-          <Badge variant="filled" color="brand" tt="none">
+          <Badge variant="filled" color="brand">
             {t(`state.${call.state}`)}
           </Badge>
         )}

@@ -18,7 +18,7 @@ const colors: Record<Outcome, string> = {
 export function OutcomeBadge({ outcome }: { outcome: Outcome | null }) {
   const { t } = useTranslation();
   return (
-    <Badge variant="dot" color={outcome === null ? "gray.5" : colors[outcome]} tt="none">
+    <Badge variant="dot" color={outcome === null ? "gray.5" : colors[outcome]}>
       {outcomeText(outcome, t)}
     </Badge>
   );

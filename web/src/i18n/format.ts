@@ -59,6 +59,10 @@ export function formatBytes(bytes: number): string {
   }).format(bytes / STEP ** place);
 }
 
+export function formatNumber(count: number): string {
+  return new Intl.NumberFormat(locale()).format(count);
+}
+
 /** Recording time: minutes and seconds, `1,234:05`; the list of minutes has no hours. */
 export function formatMinutes(ms: number): string {
   const whole = Math.floor(ms / 1000);

@@ -168,7 +168,6 @@ function Captures({ quota }: { quota: Quota }) {
                     <Badge
                       variant={stopped ? "light" : "filled"}
                       color={stopped ? "red" : "brand"}
-                      tt="none"
                     >
                       {stopped ? t("minutes.stopped") : t("minutes.recording")}
                     </Badge>

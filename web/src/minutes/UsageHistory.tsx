@@ -7,7 +7,7 @@ import { Link } from "wouter";
 import { refusalOf } from "../api/client";
 import { type LedgerLine, library } from "../api/library";
 import table from "../calls/CallTable.module.css";
-import { formatMinutes, formatMoment } from "../i18n/format";
+import { formatDay, formatMinutes, formatMoment } from "../i18n/format";
 import { useMe } from "../phone/context";
 import { MoreButton } from "../ui/MoreButton";
 import { Problem } from "../ui/Problem";
@@ -56,7 +56,7 @@ function Days() {
           <tbody>
             {days.map((day) => (
               <tr key={day.day}>
-                <td>{day.day}</td>
+                <td className={table.day}>{formatDay(day.day)}</td>
                 <td data-label={t("usage.calls")}>{day.calls}</td>
                 <td data-label={t("usage.recorded")}>{signed(day.recorded_ms)}</td>
                 <td data-label={t("usage.returned")}>{formatMinutes(day.returned_ms)}</td>

@@ -111,7 +111,7 @@ function Row({ day }: { day: ReportDay }) {
   ];
   return (
     <tr>
-      <td>{formatDay(day.day)}</td>
+      <td className={table.day}>{formatDay(day.day)}</td>
       <td data-label={t("reconciliation.calls")}>{day.calls}</td>
       <td data-label={t("reconciliation.verdicts")}>{verdicts.join(" · ")}</td>
       {lengths.map(([label, value]) => (

@@ -101,7 +101,7 @@ function Row({ item }: { item: OpenRecording }) {
       <td data-label={t("reconciliation.waits_for")}>
         <span>
           {item.at_risk && (
-            <Badge variant="filled" color="red" tt="none" mr="xs">
+            <Badge variant="filled" color="red" mr="xs">
               {t("reconciliation.at_risk")}
             </Badge>
           )}

@@ -33,18 +33,17 @@ export function Verdict({ outcome }: { outcome: RecordingOutcome }) {
         <Badge
           variant="light"
           color={toneOf(outcome.verdict)}
-          tt="none"
           data-testid="verdict"
           data-verdict={outcome.verdict}
         >
           {t(`verdict.${outcome.verdict}`)}
         </Badge>
         {outcome.cut_by_quota && (
-          <Badge variant="outline" color="orange" tt="none">
+          <Badge variant="outline" color="orange">
             {t("detail.cut_by_quota")}
           </Badge>
         )}
-        <Badge variant="outline" color="gray" tt="none">
+        <Badge variant="outline" color="gray">
           {outcome.final ? t("detail.final") : t("detail.provisional")}
         </Badge>
       </Group>

@@ -33,6 +33,7 @@ export function FilterBar({ filters, agents, onChange }: BarProps) {
       />
       <TextInput
         label={t("library.customer")}
+        placeholder={t("library.customer_hint")}
         value={filters.customer}
         error={queryOf(filters) === null ? t("library.customer_fault") : null}
         onChange={(event) => set({ customer: event.currentTarget.value })}

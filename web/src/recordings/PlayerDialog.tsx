@@ -6,7 +6,7 @@ import { useTranslation } from "react-i18next";
 import { Link } from "wouter";
 import { refusalOf } from "../api/client";
 import { library } from "../api/library";
-import { formatDuration, formatMoment } from "../i18n/format";
+import { formatDay, formatDuration, formatMoment } from "../i18n/format";
 import { useMe } from "../phone/context";
 import { Problem } from "../ui/Problem";
 import { NoteField } from "./NoteField";
@@ -46,7 +46,7 @@ export default function PlayerDialog({ what, onClose }: DialogProps) {
               {[
                 formatMoment(data.began_at, timezone),
                 data.agent?.name,
-                t("library.kept_until", { day: data.purge_day }),
+                t("library.kept_until", { day: formatDay(data.purge_day) }),
               ]
                 .filter(Boolean)
                 .join(" · ")}

@@ -123,19 +123,19 @@ function Row({ item, isChosen, onToggle, onDelete, onHold }: RowProps) {
 function Marks({ item }: { item: RecordingItem }) {
   const { t } = useTranslation();
   return (
-    <>
-      {t(`verdict.${item.verdict ?? "none"}`)}{" "}
+    <span className={classes.marks}>
+      <span>{t(`verdict.${item.verdict ?? "none"}`)}</span>
       {item.cut_by_quota && (
-        <Badge variant="light" color="orange" tt="none">
+        <Badge variant="light" color="orange" miw="max-content">
           {t("library.cut")}
         </Badge>
-      )}{" "}
+      )}
       {item.hold !== null && (
-        <Badge variant="light" color="blue" tt="none" title={item.hold.why}>
+        <Badge variant="light" color="blue" title={item.hold.why}>
           {t("library.held")}
         </Badge>
       )}
-    </>
+    </span>
   );
 }
 

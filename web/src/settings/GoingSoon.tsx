@@ -6,7 +6,7 @@ import { useTranslation } from "react-i18next";
 import { refusalOf } from "../api/client";
 import { type Forecast, keeping } from "../api/keeping";
 import table from "../calls/CallTable.module.css";
-import { formatDay, formatMinutes } from "../i18n/format";
+import { formatDay, formatMinutes, formatNumber } from "../i18n/format";
 import { Problem } from "../ui/Problem";
 
 export const AHEAD_DAYS = 30;
@@ -19,7 +19,7 @@ export function GoingSoon() {
   });
   return (
     <Stack gap="xs" component="section" aria-labelledby="going">
-      <Title order={3} size="h4" id="going">
+      <Title order={3} size="0.95rem" id="going">
         {t("keeping.going", { days: AHEAD_DAYS })}
       </Title>
       {error && <Problem title={t("keeping.going_failed")} refused={refusalOf(error)} />}
@@ -38,6 +38,7 @@ function Told({ forecast }: { forecast: Forecast }) {
           ? t("keeping.none_goes")
           : t("keeping.goes", {
               count: going.recordings,
+              number: formatNumber(going.recordings),
               minutes: formatMinutes(going.returned_ms),
             })}{" "}
         {going.held > 0 && t("keeping.held_stay", { count: going.held })}
@@ -60,9 +61,9 @@ function Told({ forecast }: { forecast: Forecast }) {
               {days.map((day) => (
                 <tr key={day.on}>
                   <td data-label={t("keeping.day")}>{formatDay(day.on)}</td>
-                  <td data-label={t("keeping.recordings")}>{day.recordings}</td>
+                  <td data-label={t("keeping.recordings")}>{formatNumber(day.recordings)}</td>
                   <td data-label={t("keeping.minutes")}>{formatMinutes(day.returned_ms)}</td>
-                  <td data-label={t("keeping.held")}>{day.held}</td>
+                  <td data-label={t("keeping.held")}>{formatNumber(day.held)}</td>
                 </tr>
               ))}
             </tbody>

@@ -6,7 +6,7 @@ import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { type Refused, refusalOf } from "../api/client";
 import { type Forecast, keeping } from "../api/keeping";
-import { formatMinutes } from "../i18n/format";
+import { formatMinutes, formatNumber } from "../i18n/format";
 import { Problem } from "../ui/Problem";
 import { AHEAD_DAYS } from "./GoingSoon";
 
@@ -80,12 +80,19 @@ function WouldGo({ forecast }: { forecast: Forecast }) {
           ? t("keeping.none_at_once")
           : t("keeping.at_once", {
               count: now.recordings,
-              all: kept.recordings,
+              number: formatNumber(now.recordings),
+              all: formatNumber(kept.recordings + kept.held),
               minutes: formatMinutes(now.returned_ms),
             })}
       </List.Item>
       {later > 0 && (
-        <List.Item>{t("keeping.later", { count: later, days: AHEAD_DAYS })}</List.Item>
+        <List.Item>
+          {t("keeping.later", {
+            count: later,
+            number: formatNumber(later),
+            days: AHEAD_DAYS,
+          })}
+        </List.Item>
       )}
       {going.held > 0 && <List.Item>{t("keeping.held_stay", { count: going.held })}</List.Item>}
     </List>

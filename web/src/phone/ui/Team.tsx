@@ -35,7 +35,7 @@ export function Team() {
                 {name}
                 {user_id === me && ` (${t("team.you")})`}
               </Text>
-              <Badge variant="dot" color={colors[state]} tt="none" className={classes.badge}>
+              <Badge variant="dot" color={colors[state]} className={classes.badge}>
                 {t(`team.${state}`)}
               </Badge>
             </Group>

@@ -4,13 +4,14 @@ import re
 import zipfile
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import av
 import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Locator, Page, expect
 
-from gateway.demo.stack import Stack, StackOptions
+from gateway.demo.stack import CUSTOMER_PHONE, Stack, StackOptions
 from gateway.ports.accounts import Role
 from tests.e2e.browser.desks import (
     ANA,
@@ -59,10 +60,12 @@ async def test_each_role_does_with_recordings_what_it_may(
         for _ in range(2):
             await _recorded_call(recorded, ana)
         await _an_agent_plays_and_takes_nothing(ana)
-        await _another_agent_sees_nothing(budi)
+        await _another_agent_sees_nothing(budi, await _id_of_newest(ana))
         await _an_admin_holds(adi)
         await _a_supervisor_takes_away(sari, tmp_path)
         await _a_supervisor_deletes_and_the_minutes_return(sari)
+        await _an_admin_hears_releases_and_forgets(adi, tmp_path)
+        await _nobody_is_known_any_more(ana)
 
 
 async def _recorded_call(stack: Stack, page: Page) -> None:
@@ -115,13 +118,35 @@ async def _seeks(page: Page, dialog: Locator) -> None:
     await expect(clock).to_contain_text("0:02 /")
 
 
-async def _another_agent_sees_nothing(page: Page) -> None:
+async def _id_of_newest(page: Page) -> str:
+    """Of an agent who may hear it, and neither take it away nor delete it."""
+    items = (await _told(page, "/recordings"))[1]["items"]
+    call_id = str(items[0]["id"])
+    assert len(items) == 2
+    assert (await _told(page, f"/recordings/{call_id}"))[0] == 200
+    assert (await _told(page, f"/recordings/{call_id}/download"))[0] == 403
+    assert (await _told(page, f"/recordings/{call_id}", "DELETE"))[0] == 403
+    return call_id
+
+
+async def _told(page: Page, path: str, method: str = "GET") -> tuple[int, Any]:
+    """What the gateway answers this person."""
+    status, body = await page.evaluate(
+        """async ([path, method]) => {
+          const response = await fetch('/api/v1' + path, { method });
+          return [response.status, await response.json().catch(() => null)];
+        }""",
+        [path, method],
+    )
+    return status, body
+
+
+async def _another_agent_sees_nothing(page: Page, call_id: str) -> None:
     await softphone.open_page(page, "Calls")
     await expect(page.get_by_text("No calls match.")).to_be_visible()
-    status = await page.evaluate(
-        "async () => (await (await fetch('/api/v1/recordings')).json()).items.length"
-    )
-    assert status == 0
+    assert (await _told(page, "/recordings"))[1]["items"] == []
+    for path in ("", "/audio", "/peaks"):
+        assert (await _told(page, f"/recordings/{call_id}{path}"))[0] == 404
 
 
 async def _an_admin_holds(page: Page) -> None:
@@ -179,3 +204,43 @@ async def _a_supervisor_deletes_and_the_minutes_return(page: Page) -> None:
     await softphone.open_page(page, "Calls")
     plays = page.get_by_role("button", name="Play the recording with Demo Customer")
     await expect(plays).to_have_count(1)
+
+
+async def _an_admin_hears_releases_and_forgets(page: Page, folder: Path) -> None:
+    """What is left after the supervisor: a copy of it, then nothing, and all minutes free."""
+    row, dialog = page.get_by_test_id("recording-row"), page.get_by_role("dialog")
+    await page.reload()
+    await expect(row).to_have_count(1)
+    await row.get_by_role("button", name="Play the recording with Demo Customer").click()
+    await _plays(dialog)
+    await page.keyboard.press("Escape")
+    await row.get_by_role("button", name="Release the recording with Demo Customer").click()
+    await dialog.get_by_role("button", name="Release", exact=True).click()
+    await expect(row.get_by_text("On hold")).to_have_count(0)
+    await page.get_by_role("button", name=re.compile("^Account of")).click()
+    await page.get_by_role("menuitem", name="Data requests").click()
+    await page.get_by_label("Phone number").fill(f"+{CUSTOMER_PHONE}")
+    await page.get_by_role("button", name="Find").click()
+    await expect(page.get_by_test_id("found")).to_contain_text("2 calls")
+    await expect(page.get_by_test_id("found")).to_contain_text("1 recording")
+    async with page.expect_download() as coming:
+        await page.get_by_role("button", name="Export everything").click()
+    await (await coming.value).save_as(folder / "customer.zip")
+    with zipfile.ZipFile(folder / "customer.zip") as archive:
+        assert archive.testzip() is None
+        assert b"Demo Customer" in archive.read("calls.csv")
+    await page.get_by_role("button", name="Forget this customer").click()
+    await dialog.get_by_label(f"Type {CUSTOMER_PHONE} to confirm").fill(CUSTOMER_PHONE)
+    await dialog.get_by_role("button", name="Forget for good").click()
+    await expect(page.get_by_text("The customer is forgotten")).to_be_visible()
+    await softphone.open_page(page, "Recordings")
+    await expect(page.get_by_text("No recordings match.")).to_be_visible()
+    quota = (await _told(page, "/quota"))[1]
+    assert (quota["used_ms"], quota["free_ms"]) == (0, quota["capacity_ms"])
+
+
+async def _nobody_is_known_any_more(page: Page) -> None:
+    await softphone.open_page(page, "Calls")
+    await page.reload()
+    await expect(page.get_by_role("link", name="Unknown caller")).to_have_count(2)
+    await expect(page.get_by_text("Demo Customer")).to_have_count(0)

@@ -24,6 +24,7 @@ from gateway.foundation import Foundation, open_foundation
 from gateway.ports.recordings import Assembled, Recording
 from gateway.settings import load
 from tests.services.postgres import postgres_server
+from tests.services.sqlite import put_migrated
 
 __all__ = ["postgres_server"]
 
@@ -49,6 +50,8 @@ def data_dir(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
         if name.startswith("CALLGATE_"):
             monkeypatch.delenv(name)
     path = tmp_path / "data"
+    path.mkdir(mode=0o700)
+    put_migrated(path / "callgate.db")
     monkeypatch.setenv("CALLGATE_DATA_DIR", str(path))
     # Cheap hashes: the cost of argon2 is not what these tests are about.
     monkeypatch.setenv("CALLGATE_ARGON2_MEMORY_KIB", "64")

@@ -243,7 +243,8 @@ def test_settings_are_shown_without_secrets(
     assert "geheim" not in shown + as_json
 
 
-def test_the_database_goes_up_and_down(callgate: Callgate) -> None:
+def test_the_database_goes_up_and_down(callgate: Callgate, data_dir: Path) -> None:
+    (data_dir / "callgate.db").unlink()
     assert "(empty)" in callgate("db", "current").out
     reached = callgate("db", "upgrade").out
     assert re.search(r"at version \d{4}", reached)
@@ -381,3 +382,11 @@ def test_the_gateway_carries_nothing_that_only_the_demo_needs() -> None:
         [sys.executable, "-c", program], capture_output=True, text=True, check=True
     )
     assert told.stdout == "\n"
+
+
+def test_the_first_command_sets_an_empty_database_up(
+    callgate: Callgate, data_dir: Path
+) -> None:
+    (data_dir / "callgate.db").unlink()
+    assert callgate("account", "list").out.split()[:1] == ["CID"]
+    assert "(empty)" not in callgate("db", "current").out

@@ -12,7 +12,6 @@ from typing import Any
 
 from aiohttp import ClientResponse, ClientSession, CookieJar
 
-from gateway.adapters import sql_migrate
 from gateway.adapters.aes_sealing import AesSealing
 from gateway.adapters.audio_transcoding import AudioTranscoding
 from gateway.adapters.folder_storage import FolderStorage
@@ -63,6 +62,7 @@ from gateway.runtime.subject_erasure import SubjectErasure
 from gateway.runtime.subject_export import SubjectExport, SubjectSources
 from tests.http.fakes import LocalBus, LocalPresence, ShiftedClock, TinyDesk
 from tests.http.tiny_maker import TinyMaker
+from tests.services.sqlite import put_migrated
 
 APP_SECRET = "the-app-secret"
 OLD_SECRET = "the-old-secret"
@@ -148,11 +148,11 @@ class Template:
 
 async def make_template(path: Path) -> Template:
     """Write a migrated database with one account, its number and a person of each role."""
+    put_migrated(path)
     database = Database(f"sqlite:///{path}")
     hashing = PasswordHashing(CHEAP)
     clock = ShiftedClock()
     try:
-        await sql_migrate.upgrade(database)
         accounts = SqlAccounts(database, KEYS, hashing, clock.wall, random_id)
         account = await accounts.add_account(
             cid="C-1", name="Toko Maju", timezone="Asia/Jakarta"

@@ -9,7 +9,6 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from gateway.adapters import sql_migrate
 from gateway.adapters.folder_storage import FolderStorage
 from gateway.adapters.official_files import OfficialFiles
 from gateway.adapters.secrets_key_ring import KeyRing
@@ -47,6 +46,7 @@ from gateway.runtime.recording_vault import Places
 from media.ogg_reader import OpusReader
 from tests.adapters.quota.conftest import own
 from tests.adapters.sql.rows import CHEAP, NUMBER, a_call
+from tests.services.sqlite import put_migrated
 
 KEY = "test:" + "A" * 43 + "="
 TOKEN = "sandbox-access-token"
@@ -188,11 +188,12 @@ async def scene(
 ) -> AsyncIterator[Scene]:
     """Open all of it below `folder`; with `call_id` what an earlier opening made is used."""
     folder.mkdir(exist_ok=True)  # noqa: ASYNC240 (once, before anything runs)
+    if call_id is None:
+        put_migrated(folder / "callgate.db")
     database = Database(f"sqlite:///{folder / 'callgate.db'}")
     clock, keys = MovedClock(), KeyRing.parse(KEY)
     calls = SqlCalls(database, clock.wall)
     if call_id is None:
-        await sql_migrate.upgrade(database)
         account_id = await _account(database, clock, keys)
         await own(database, account_id, capacity_ms, clock.wall())
         now = clock.wall()

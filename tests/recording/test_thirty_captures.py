@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 from sqlalchemy import insert
 
-from gateway.adapters import sql_migrate
 from gateway.adapters.sql_engine import Database
 from gateway.adapters.sql_quota_books import SqlQuotaBooks
 from gateway.adapters.sql_schema import accounts
@@ -20,6 +19,7 @@ from tests.adapters.quota.conftest import own
 from tests.conftest import Rounds
 from tests.recording.recording_node import RecordingNode, recording_node
 from tests.runtime.fakes import ACCOUNT
+from tests.services.sqlite import put_migrated
 
 pytestmark = [pytest.mark.e2e, pytest.mark.soak, pytest.mark.timeout(7_200)]
 
@@ -37,8 +37,8 @@ async def eventually(holds: Callable[[], Awaitable[bool]]) -> None:
 
 
 async def make_database(path: Path) -> Database:
+    put_migrated(path)
     database = Database(f"sqlite:///{path}")
-    await sql_migrate.upgrade(database)
     async with database.writing() as connection:
         await connection.execute(
             insert(accounts).values(

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 from sqlalchemy import insert
 
-from gateway.adapters import sql_migrate
 from gateway.adapters.sql_calls import SqlCalls
 from gateway.adapters.sql_engine import Database
 from gateway.adapters.sql_inbox import SqlInbox, SqlTombstones
@@ -38,6 +37,7 @@ from tests.runtime.fakes import (
     FakeReader,
 )
 from tests.runtime.office import ANI, SUPERVISOR
+from tests.services.sqlite import put_migrated
 
 WITHIN_S = 20
 
@@ -107,8 +107,8 @@ class Branch:
 
 @pytest.fixture
 async def branch(tmp_path: Path) -> AsyncIterator[Branch]:
+    put_migrated(tmp_path / "callgate.db")
     database = Database(f"sqlite:///{tmp_path / 'callgate.db'}")
-    await sql_migrate.upgrade(database)
     async with database.writing() as connection:
         await connection.execute(
             insert(accounts).values(

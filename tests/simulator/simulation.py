@@ -11,7 +11,6 @@ from pathlib import Path
 
 from sqlalchemy import insert
 
-from gateway.adapters import sql_migrate
 from gateway.adapters.sql_engine import Database
 from gateway.adapters.sql_quota_books import SqlQuotaBooks
 from gateway.adapters.sql_quota_minutes import SqlMinutes
@@ -21,6 +20,7 @@ from gateway.core.quota.lease import BudgetState, LeaseTerms
 from gateway.runtime.recording_work import RETRY_MAX_S
 from tests.adapters.quota.conftest import own
 from tests.runtime.fakes import ACCOUNT
+from tests.services.sqlite import put_migrated
 from tests.simulator.frozen_time import FrozenTimeLoop, outside
 from tests.simulator.node import Node, Stores
 
@@ -253,8 +253,8 @@ def make_template(path: Path) -> Path:
     """Write a migrated database with the account of the simulation."""
 
     async def make() -> None:
+        put_migrated(path)
         database = Database(f"sqlite:///{path}")
-        await sql_migrate.upgrade(database)
         async with database.writing() as connection:
             await connection.execute(
                 insert(accounts).values(

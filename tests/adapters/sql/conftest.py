@@ -11,6 +11,7 @@ import pytest
 from gateway.adapters import sql_migrate
 from gateway.adapters.sql_engine import Database
 from tests.services.postgres import PostgresServer, fresh_database, postgres_server
+from tests.services.sqlite import put_migrated
 
 __all__ = ["postgres_server"]
 
@@ -47,11 +48,8 @@ async def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncI
 async def migrated_url(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[str]:
     """URL of a migrated database."""
     if request.param == "sqlite":
-        url = f"sqlite:///{tmp_path / 'callgate.db'}"
-        opened = Database(url)
-        await sql_migrate.upgrade(opened)
-        await opened.close()
-        yield url
+        put_migrated(tmp_path / "callgate.db")
+        yield f"sqlite:///{tmp_path / 'callgate.db'}"
         return
     server: PostgresServer = request.getfixturevalue("postgres_server")
     await _ensure_template(server)

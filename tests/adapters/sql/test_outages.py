@@ -20,6 +20,7 @@ from gateway.core.errors import BadInput, StoreDown
 from tests.adapters.sql.conftest import Wall
 from tests.adapters.sql.rows import an_item
 from tests.services.postgres import PostgresServer, private_postgres
+from tests.services.sqlite import put_migrated
 
 pytestmark = pytest.mark.services
 
@@ -39,8 +40,8 @@ def ends_soon() -> Iterator[None]:
 
 @pytest.fixture
 async def sqlite(tmp_path: Path) -> AsyncIterator[Database]:
+    put_migrated(tmp_path / "callgate.db")
     database = Database(f"sqlite:///{tmp_path / 'callgate.db'}", QUICK)
-    await sql_migrate.upgrade(database)
     yield database
     await database.close()
 

@@ -13,6 +13,7 @@ import { MoreButton } from "../ui/MoreButton";
 import { Problem } from "../ui/Problem";
 import { type AuditLine, type AuditQuery, access, type Person } from "./client";
 import { deeds, isAboutCall, isDeed, keyOf } from "./deeds";
+import { factsOf } from "./facts";
 
 export function Audit() {
   const { t } = useTranslation();
@@ -123,7 +124,7 @@ function Lines({ lines, people }: LinesProps) {
             <td data-label={t("access.what")}>
               <div>
                 {isDeed(line.action) ? t(`access.deed.${keyOf(line.action)}`) : line.action}
-                <span className={table.quiet}>{factsOf(line)}</span>
+                <span className={table.quiet}>{factsOf(line, t)}</span>
               </div>
             </td>
             <td data-label={t("access.subject")}>
@@ -159,11 +160,4 @@ function Subject({ line, people }: { line: AuditLine; people: readonly Person[] 
   }
   const person = people.find(({ id }) => id === line.subject);
   return person ? person.name : <code>{line.subject}</code>;
-}
-
-function factsOf({ fields }: AuditLine): string {
-  return Object.entries(fields)
-    .filter(([, value]) => value !== null && value !== "")
-    .map(([name, value]) => `${name}: ${Array.isArray(value) ? value.join(", ") : value}`)
-    .join(" · ");
 }

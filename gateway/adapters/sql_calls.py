@@ -8,7 +8,6 @@ from sqlalchemy import (
     Row,
     Select,
     delete,
-    false,
     insert,
     literal_column,
     or_,
@@ -23,6 +22,7 @@ from gateway.adapters import sql_evidence
 from gateway.adapters.sql_engine import Database, rows_changed
 from gateway.adapters.sql_inbox import mark_done
 from gateway.adapters.sql_pages import cursor_of, position_of
+from gateway.adapters.sql_peers import newest
 from gateway.adapters.sql_schema import call_commands, call_trace, calls, idempotency_keys
 from gateway.core.errors import NotOwner, VersionConflict
 from gateway.core.ids import AccountId, CallId, CommandId, InboxId, NodeId, PhoneNumberId, Wacid
@@ -119,16 +119,12 @@ class SqlCalls(CallStore):
     @override
     async def page(self, wanted: CallFilter, *, cursor: str | None, limit: int) -> Page:
         limit = max(1, min(limit, PAGE_ROWS_MAX))
-        query = (
-            _filtered(wanted)
-            .order_by(calls.c.created_at.desc(), calls.c.call_id.desc())
-            .limit(limit + 1)
-        )
+        conditions = _conditions(wanted)
         if cursor is not None:
-            created_at, call_id = position_of(cursor)
-            query = query.where(
-                tuple_(calls.c.created_at, calls.c.call_id) < tuple_(created_at, call_id)
-            )
+            place = tuple_(calls.c.created_at, calls.c.call_id)
+            conditions.append(place < tuple_(*position_of(cursor)))
+        found = newest(list(calls.c), calls.c.created_at, conditions, wanted.peer, limit + 1)
+        query = select(found).order_by(found.c.created_at.desc(), found.c.call_id.desc())
         rows = await self._all(query)
         shown = tuple(rows[:limit])
         last = shown[-1] if len(rows) > limit else None
@@ -293,29 +289,15 @@ async def _why_not_saved(connection: AsyncConnection, row: CallRow) -> Exception
     return VersionConflict("the call was changed in between")
 
 
-def _filtered(wanted: CallFilter) -> Select[Any]:
-    query = select(calls).where(calls.c.account_id == wanted.account_id)
+def _conditions(wanted: CallFilter) -> list[ColumnElement[bool]]:
+    found = [calls.c.account_id == wanted.account_id]
     if wanted.agent_id is not None:
-        query = query.where(calls.c.agent_id == wanted.agent_id)
+        found.append(calls.c.agent_id == wanted.agent_id)
     if wanted.direction is not None:
-        query = query.where(calls.c.direction == wanted.direction.value)
+        found.append(calls.c.direction == wanted.direction.value)
     if wanted.live_only:
-        query = query.where(_is_live)
-    if wanted.peer is not None:
-        query = query.where(_is_with(wanted.peer))
-    return query
-
-
-def _is_with(peer: Peer) -> ColumnElement[bool]:
-    given = [
-        column == value
-        for column, value in (
-            (calls.c.peer_phone, peer.phone),
-            (calls.c.peer_user_id, peer.user_id),
-        )
-        if value is not None
-    ]
-    return or_(false(), *given)
+        found.append(_is_live)
+    return found
 
 
 def _columns(row: CallRow) -> dict[str, Any]:

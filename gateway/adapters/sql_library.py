@@ -19,7 +19,7 @@ from typing_extensions import override
 
 from gateway.adapters.sql_audit import append
 from gateway.adapters.sql_engine import Database, rows_changed
-from gateway.adapters.sql_library_search import SHOWN, is_available, newest
+from gateway.adapters.sql_library_search import SHOWN, is_available, on_page
 from gateway.adapters.sql_official_schema import transcripts
 from gateway.adapters.sql_pages import cursor_of, position_of
 from gateway.adapters.sql_recording_schema import recordings
@@ -53,10 +53,8 @@ class SqlLibrary(Library):
         limit = max(1, min(limit, PAGE_ROWS_MAX))
         place = None if cursor is None else position_of(cursor)
         # Only what is on the page is looked up elsewhere.
-        on_page = newest(wanted, place, limit + 1, is_sqlite=self._database.is_sqlite)
-        query = _with_names(on_page).order_by(
-            on_page.c.began_at.desc(), on_page.c.call_id.desc()
-        )
+        found = on_page(wanted, place, limit + 1, is_sqlite=self._database.is_sqlite)
+        query = _with_names(found).order_by(found.c.began_at.desc(), found.c.call_id.desc())
         async with self._database.reading() as connection:
             rows = (await connection.execute(query)).all()
         shown = tuple(_shelved(row) for row in rows[:limit])

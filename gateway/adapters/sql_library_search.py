@@ -1,24 +1,13 @@
 """Which recordings a page of the library has, read by the index that leaves the fewest."""
 
-from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import (
-    ColumnElement,
-    Select,
-    Subquery,
-    UnaryExpression,
-    false,
-    literal_column,
-    select,
-    tuple_,
-    union_all,
-)
+from sqlalchemy import ColumnElement, Subquery, UnaryExpression, literal_column, tuple_
 from sqlalchemy.sql.operators import custom_op
 
+from gateway.adapters.sql_peers import newest
 from gateway.adapters.sql_recording_schema import recordings
 from gateway.core.recording.lifecycle import Life
-from gateway.core.whatsapp import Peer
 from gateway.ports.library import LibraryFilter
 
 # Literals, not parameters: only then do both databases use the partial indexes.
@@ -28,51 +17,14 @@ _is_over = recordings.c.state != literal_column("'available'")
 SHOWN = [column for column in recordings.c if column.name != "segments"]
 
 
-def newest(
+def on_page(
     wanted: LibraryFilter, place: tuple[float, str] | None, limit: int, *, is_sqlite: bool
 ) -> Subquery:
     """Select the newest recordings that are wanted, from below `place` on."""
     conditions = _conditions(wanted, is_sqlite=is_sqlite)
     if place is not None:
         conditions.append(tuple_(recordings.c.began_at, recordings.c.call_id) < tuple_(*place))
-    if wanted.peer is None:
-        return _newest_where(conditions, limit).subquery()
-    ways = [
-        _newest_where([*conditions, *way], limit).subquery() for way in _ways_to(wanted.peer)
-    ]
-    if len(ways) == 1:
-        return ways[0]
-    both = union_all(*(select(way) for way in ways)).subquery()
-    return (
-        select(both)
-        .order_by(both.c.began_at.desc(), both.c.call_id.desc())
-        .limit(limit)
-        .subquery()
-    )
-
-
-def _newest_where(conditions: Sequence[ColumnElement[bool]], limit: int) -> Select[Any]:
-    return (
-        select(*SHOWN)
-        .where(*conditions)
-        .order_by(recordings.c.began_at.desc(), recordings.c.call_id.desc())
-        .limit(limit)
-    )
-
-
-def _ways_to(peer: Peer) -> list[list[ColumnElement[bool]]]:
-    """Name the customer by either index, each recording once.
-
-    One condition with OR would be answered by walking through the whole account.
-    """
-    column = recordings.c
-    by_phone = column.peer_phone == peer.phone
-    by_user_id = column.peer_user_id == peer.user_id
-    if peer.phone is None:
-        return [[false()] if peer.user_id is None else [by_user_id]]
-    if peer.user_id is None:
-        return [[by_phone]]
-    return [[by_phone], [by_user_id, column.peer_phone.is_distinct_from(peer.phone)]]
+    return newest(SHOWN, recordings.c.began_at, conditions, wanted.peer, limit)
 
 
 def _conditions(wanted: LibraryFilter, *, is_sqlite: bool) -> list[ColumnElement[bool]]:

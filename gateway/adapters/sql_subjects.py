@@ -1,19 +1,16 @@
 """Forgets a customer in SQL (port `Subjects`)."""
 
 from collections.abc import Sequence
-from typing import Any
 
 from sqlalchemy import (
-    ColumnElement,
     Text,
     and_,
     delete,
     exists,
-    false,
     func,
-    or_,
     select,
     type_coerce,
+    union_all,
     update,
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -23,6 +20,7 @@ from gateway.adapters import sql_audit
 from gateway.adapters.sql_engine import Database, rows_changed
 from gateway.adapters.sql_job_schema import jobs
 from gateway.adapters.sql_official_schema import transcripts
+from gateway.adapters.sql_peers import ways_to
 from gateway.adapters.sql_recording_schema import recordings, stored_files
 from gateway.adapters.sql_schema import (
     call_commands,
@@ -56,6 +54,13 @@ class SqlSubjects(Subjects):
     ) -> Sequence[SubjectCall]:
         is_owed = call_commands.c.call_id == calls.c.call_id
         is_over = and_(calls.c.ended_at.is_not(None), ~exists().where(is_owed))
+        # First all of theirs: in the order of calls SQLite would walk through all there are.
+        theirs = union_all(
+            *(
+                select(calls.c.call_id).where(calls.c.account_id == account_id, *way)
+                for way in ways_to(peer, calls.c)
+            )
+        )
         query = (
             select(
                 calls.c.call_id,
@@ -65,8 +70,7 @@ class SqlSubjects(Subjects):
             )
             .outerjoin(recordings, recordings.c.call_id == calls.c.call_id)
             .where(
-                calls.c.account_id == account_id,
-                _is(peer, calls.c.peer_phone, calls.c.peer_user_id),
+                calls.c.call_id.in_(theirs),
                 calls.c.call_id > (after or ""),
             )
             .order_by(calls.c.call_id)
@@ -199,14 +203,3 @@ async def _forget_recording(connection: AsyncConnection, call_id: CallId, at: fl
         )
         .values(due_at=at)
     )
-
-
-def _is(
-    peer: Peer, phone: ColumnElement[Any], user_id: ColumnElement[Any]
-) -> ColumnElement[bool]:
-    given = [
-        column == value
-        for column, value in ((phone, peer.phone), (user_id, peer.user_id))
-        if value
-    ]
-    return or_(false(), *given)

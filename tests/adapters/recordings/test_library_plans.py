@@ -1,19 +1,23 @@
-"""By which indexes both databases read the pages of a library of many recordings."""
+"""By which indexes both databases read pages of many recordings, and of many calls."""
 
-from collections.abc import Iterator
+from collections.abc import Awaitable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import pytest
 from sqlalchemy import event
 
+from gateway.adapters.sql_calls import SqlCalls
 from gateway.adapters.sql_engine import Database
 from gateway.adapters.sql_library import SqlLibrary
+from gateway.adapters.sql_subjects import SqlSubjects
 from gateway.core.ids import UserId
 from gateway.core.recording.lifecycle import Life
 from gateway.core.whatsapp import Direction, Peer
+from gateway.ports.calls import CallFilter
 from gateway.ports.library import LibraryFilter
 from tests.adapters.quota.conftest import Bench
+from tests.adapters.sql.rows import NUMBER
 
 pytestmark = pytest.mark.services
 
@@ -35,6 +39,16 @@ SELECT 'call' || i, '{account}', CASE WHEN i % 10 = 9 THEN 'purged' ELSE 'availa
     CASE WHEN i % 2000 = 0 THEN 'Chargeback' WHEN i % 20 = 0 THEN 'refund' END,
     CASE WHEN i % 2000 = 0 THEN 'chargeback' WHEN i % 20 = 0 THEN 'refund' END,
     CASE WHEN i % 500 = 3 THEN 1.0 END
+FROM n
+"""
+CALLS = """
+WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i + 1 < {many})
+INSERT INTO calls (
+    call_id, account_id, phone_number_id, wacid, direction, state, version, owner_node,
+    owner_epoch, agent_id, peer_phone, peer_user_id, created_at, ended_at, snapshot
+)
+SELECT 'call' || i, '{account}', '{number}', 'wacid' || i, 'inbound', 'ended', 1, 'node',
+    1, 'agent' || (i % 25), '62' || (i % 1000), 'ID.' || (i % 1000), 60.0 * i, 60.0 * i, '{{}}'
 FROM n
 """
 ANA, BUDI = UserId("agent5"), Peer(phone="62120", user_id="ID.120")
@@ -60,16 +74,16 @@ PAGES: tuple[tuple[dict[str, Any], set[str]], ...] = (
 )
 
 
-async def fill(bench: Bench) -> None:
+async def fill(bench: Bench, table: str, rows: str) -> None:
     is_sqlite = bench.database.is_sqlite
+    values = {"many": MANY, "account": bench.account_id, "number": NUMBER}
     async with bench.database.writing() as connection:
-        rows = ROWS.format(
-            many=MANY, account=bench.account_id, false="0" if is_sqlite else "false"
+        await connection.exec_driver_sql(
+            rows.format(**values, false="0" if is_sqlite else "false")
         )
-        await connection.exec_driver_sql(rows)
         if not is_sqlite:
             # As autovacuum would, a minute later.
-            await connection.exec_driver_sql("ANALYZE recordings")
+            await connection.exec_driver_sql(f"ANALYZE {table}")
 
 
 @contextmanager
@@ -86,11 +100,11 @@ def asked(database: Database) -> Iterator[list[tuple[str, Any]]]:
     event.remove(engine, "before_cursor_execute", note)
 
 
-async def plan_of(database: Database, wanted: LibraryFilter, cursor: str | None) -> str:
-    """Return how the database reads a page."""
+async def plan_of(database: Database, read: Awaitable[object]) -> str:
+    """Return how the database answers what is read."""
     with asked(database) as seen:
-        await SqlLibrary(database).page(wanted, cursor=cursor, limit=50)
-    [(sql, values)] = [each for each in seen if "recordings" in each[0]]
+        await read
+    [(sql, values)] = [each for each in seen if each[0].startswith("SELECT")]
     explain = "EXPLAIN QUERY PLAN " if database.is_sqlite else "EXPLAIN "
     async with database.reading() as connection:
         plan = (await connection.exec_driver_sql(explain + sql, values)).all()
@@ -99,16 +113,41 @@ async def plan_of(database: Database, wanted: LibraryFilter, cursor: str | None)
 
 def indexes_in(plan: str) -> set[str]:
     words = plan.replace("(", " ").split()
-    return {word for word in words if word.startswith("ix_recordings_")}
+    return {word for word in words if word.startswith(("ix_recordings_", "ix_calls_"))}
 
 
 async def test_a_page_is_read_by_the_index_that_leaves_the_fewest_rows(bench: Bench) -> None:
-    await fill(bench)
+    await fill(bench, "recordings", ROWS)
+    library = SqlLibrary(bench.database)
     every = LibraryFilter(bench.account_id)
-    deep = (await SqlLibrary(bench.database).page(every, cursor=None, limit=500)).next_cursor
+    deep = (await library.page(every, cursor=None, limit=500)).next_cursor
     for named, expected in PAGES:
         wanted = LibraryFilter(bench.account_id, **named)
         for cursor in (None, deep):
-            plan = await plan_of(bench.database, wanted, cursor)
+            page = library.page(wanted, cursor=cursor, limit=50)
+            plan = await plan_of(bench.database, page)
             assert indexes_in(plan) == expected, (named, cursor, plan)
             assert "Seq Scan on recordings" not in plan, (named, cursor, plan)
+
+
+async def test_calls_of_a_customer_are_read_by_number_and_by_id(bench: Bench) -> None:
+    await fill(bench, "calls", CALLS)
+    calls = SqlCalls(bench.database, bench.wall)
+    both = {"ix_calls_peer_phone_newest", "ix_calls_peer_user_id_newest"}
+    for wanted in (
+        CallFilter(bench.account_id, peer=BUDI),
+        CallFilter(
+            bench.account_id, peer=BUDI, agent_id=UserId("agent20"), direction=Direction.INBOUND
+        ),
+    ):
+        first = await calls.page(wanted, cursor=None, limit=2)
+        assert [row.call_id for row in first.rows] == ["call5120", "call4120"]
+        page = calls.page(wanted, cursor=first.next_cursor, limit=50)
+        plan = await plan_of(bench.database, page)
+        assert indexes_in(plan) == both, plan
+        assert "Seq Scan on calls" not in plan
+    subjects = SqlSubjects(bench.database)
+    read = subjects.calls(bench.account_id, BUDI, after=None, limit=50)
+    plan = await plan_of(bench.database, read)
+    assert indexes_in(plan) == both, plan
+    assert "Seq Scan on calls" not in plan

@@ -5,6 +5,7 @@ becomes a recording. A worker that died leaves files; its minutes stay reserved 
 recordings too.
 """
 
+import asyncio
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -98,6 +99,7 @@ class Captures:
         self._endings: dict[CallId, _Ending] = {}
         self._taking_over: Cancel | None = None
         self._recovering: set[WorkerId] = set()
+        self._looking = asyncio.Lock()
         parts.recorder.over = self._find_and_finish
 
     # --- a worker is back --------------------------------------------------------------------
@@ -212,8 +214,11 @@ class Captures:
     async def _is_recovered(self, worker_id: WorkerId) -> bool:
         """Return once all is a recording and charged; False: try again from the start."""
         try:
-            if not await self._world.assembler.recover():
-                return False
+            # One at a time: many lives that ended early leave many dead workers, and the
+            # process looks at the files of all.
+            async with self._looking:
+                if not await self._world.assembler.recover():
+                    return False
             await self._work.all_of(await self._world.minutes.unsettled(worker_id))
             # Every file has been looked for, so what is still reserved was never written.
             await self._keeper.recovered(worker_id, {}, is_complete=True)

@@ -9,7 +9,7 @@ from gateway.core.recording.policy import Records
 from gateway.core.whatsapp import CallStatus
 from gateway.runtime.call_desk import CallDesk, LegChoice
 from media import protocol as wire
-from tests.runtime.fakes import ACCOUNT
+from tests.runtime.fakes import ACCOUNT, NODE
 from tests.runtime.office import ANI, BUDI
 from tests.runtime.studio import Studio
 from tests.runtime.virtual_time import in_virtual_time
@@ -258,6 +258,19 @@ async def test_gateway_and_worker_that_die_together_lose_no_minute() -> None:
         assert (await studio.recording(gateway.desk, call_id)).state == "kept"
     assert studio.kept_ms(call_id) >= 29_000
     studio.adds_up()
+
+
+@in_virtual_time
+async def test_many_dead_workers_are_looked_after_one_at_a_time() -> None:
+    studio = Studio(120_000)
+    dead = [WorkerId(f"earlier-{number}") for number in range(30)]
+    for worker_id in dead:
+        studio.recordings.workers[worker_id] = (NODE, False)
+    async with studio.open():
+        await studio.when(
+            lambda: all(studio.recordings.workers[each][1] for each in dead), within_s=60
+        )
+    assert studio.assembler.looking_max == 1, "no crowd of processes after a crash loop"
 
 
 @in_virtual_time

@@ -16,6 +16,7 @@ from gateway.adapters.sql_recording_schema import capture_workers, recordings
 from gateway.adapters.sql_stored_files import (
     FileOwner,
     MadeFile,
+    are_given_up,
     doom_files,
     expect_files,
     keep_files,
@@ -29,7 +30,7 @@ from gateway.core.recording.evidence_of_files import made
 from gateway.core.recording.files import FileRole, peaks_key, recording_key
 from gateway.core.recording.lifecycle import Life
 from gateway.ports.quota import ChargedCall
-from gateway.ports.recordings import Assembled, Recording, RecordingStore
+from gateway.ports.recordings import Assembled, GivenUp, Recording, RecordingStore
 
 QUOTA = "quota"
 """Why a segment ended that nothing more was granted for (`StopReason` of the worker)."""
@@ -92,11 +93,14 @@ class SqlRecordings(RecordingStore):
         await connection.execute(
             insert(recordings).values(**_values(recording), **facts, **days)
         )
+        files = _files_of(recording.assembled)
+        if await are_given_up(connection, [file.key for file in files]):
+            raise GivenUp("the files of a recording were given up before it was noted")
         await keep_files(
             connection,
             self._database,
             FileOwner(call_id, account_id, self._node_id),
-            _files_of(recording.assembled),
+            files,
             at=recording.finished_at,
         )
 

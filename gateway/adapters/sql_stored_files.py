@@ -39,6 +39,7 @@ MAKING_MAX_S = 24 * 3600.0
 """What was ordered so long ago and is not kept was given up, or lost in a crash."""
 PURGED_AT_ONCE = 500
 PRESENT = (FileState.MAKING.value, FileState.KEPT.value)
+PASSED = (FileState.DOOMED.value, FileState.GONE.value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +139,16 @@ async def expect_files(
                 ),
             )
         )
+
+
+async def are_given_up(connection: AsyncConnection, keys: Collection[str]) -> bool:
+    """Whether the bytes of any are removed, or about to be: the clock was set, or we slept."""
+    query = (
+        select(stored_files.c.key)
+        .where(stored_files.c.key.in_(list(keys)), stored_files.c.state.in_(PASSED))
+        .with_for_update()
+    )
+    return (await connection.execute(query)).first() is not None
 
 
 async def note_copies(

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from gateway.core.errors import CallgateError
 from gateway.core.ids import AccountId, CallId, NodeId
 from gateway.core.quota.charge import Recorded, Stamp
 from gateway.core.quota.lease import WorkerId
@@ -70,6 +71,10 @@ class Recording:
     """Wall clock, seconds."""
 
 
+class GivenUp(CallgateError):
+    """The files were expected so long ago that they were removed: make them once more."""
+
+
 class RecordingStore(Protocol):
     """Recordings and the workers that make them. Every method raises `StoreDown`."""
 
@@ -77,7 +82,10 @@ class RecordingStore(Protocol):
         """Note the files of a recording before they are made; again is fine."""
 
     async def keep(self, recording: Recording, recorded: Recorded, stamp: Stamp) -> ChargedCall:
-        """Note a recording and charge its call, as one; a second time nothing changes."""
+        """Note a recording and charge its call, as one; a second time nothing changes.
+
+        Raises `GivenUp`, and then nothing is noted or charged.
+        """
 
     async def find(self, call_id: CallId) -> Recording | None:
         """Return the recording of a call."""

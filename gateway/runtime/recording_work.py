@@ -13,6 +13,7 @@ from gateway.ports.quota import ChargedCall
 from gateway.ports.recordings import (
     Assembled,
     Assembler,
+    GivenUp,
     NotAssembled,
     NothingRecorded,
     Recording,
@@ -105,6 +106,9 @@ class RecordingWork:
             async with self._slots:
                 return await self._make(call_id, account_id)
         except StoreDown:
+            return False
+        except GivenUp:
+            _log.warning("a recording is made once more", call_id=call_id)
             return False
 
     async def _make(self, call_id: CallId, account_id: AccountId) -> bool:

@@ -12,10 +12,12 @@ from gateway.adapters.sql_recordings import SqlRecordings
 from gateway.adapters.sql_stored_files import SqlStoredFiles
 from gateway.core.errors import NotFound, SecretUnreadable
 from gateway.core.ids import CallId, NodeId
+from gateway.core.quota.charge import Recorded, Stamp
 from gateway.core.recording.files import Fault, FileRole, FileState, Place, recording_key
 from gateway.core.recording.lifecycle import Life
 from gateway.core.recording.retention import KeepingRules
 from gateway.ports.audit import Order
+from gateway.ports.recordings import GivenUp, Recording
 from gateway.ports.storage import DataKeyId, FileCounts, StoredFile
 from tests.adapters.quota.conftest import Bench
 from tests.adapters.recordings.shelf import MINUTE_MS, NODE, Shelf
@@ -198,3 +200,30 @@ async def test_two_nodes_seal_with_the_same_key_and_accounts_with_their_own(
     strange = SqlDataKeys(rival_benches[0].database, KeyRing.parse(new_key()), fresh_id)
     with pytest.raises(SecretUnreadable):
         await strange.find(found[0].data_key_id)
+
+
+async def test_what_was_given_up_before_it_was_noted_is_made_once_more(full: Shelf) -> None:
+    for has_lost_its_bytes in (False, True):
+        before = (await full.balance()).used_ms
+        call_id = CallId(fresh_id())
+        await full.recordings.expect(call_id, full.account_id, now=full.wall.now)
+        full.wall.now += 2 * 86_400.0  # the clock was set, or the machine slept
+        for file in await full.files.due(now=full.wall.now, limit=10):
+            if has_lost_its_bytes:
+                await full.files.end(file, now=full.wall.now, remove=nothing)
+        made = full.assembled(call_id, MINUTE_MS)
+        recording = Recording(call_id, full.account_id, made, full.wall.now)
+        recorded, stamp = Recorded(MINUTE_MS), Stamp(full.wall.now)
+        with pytest.raises(GivenUp):
+            await full.recordings.keep(recording, recorded, stamp)
+        assert (await full.balance()).used_ms == before, "nothing is charged"
+        assert await full.recordings.find(call_id) is None
+        await full.recordings.expect(call_id, full.account_id, now=full.wall.now)
+        await full.recordings.keep(recording, recorded, stamp)
+        assert (await full.balance()).used_ms == before + MINUTE_MS
+        assert (await file_of(full, call_id)).state is FileState.KEPT
+        assert await full.files.due(now=full.wall.now + 90_000.0, limit=10) == []
+
+
+async def nothing() -> None:
+    """There was no file."""

@@ -9,9 +9,12 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from typing_extensions import override
+
 from gateway.adapters.capture_assembly import AssemblyPlaces, CaptureAssembly
 from gateway.app_keeping import Keeping, open_keeping
 from gateway.core.ids import AccountId, CallId
+from gateway.core.quota.balance import Balance
 from gateway.core.quota.charge import Recorded, Stamp
 from gateway.core.recording.files import peaks_key, recording_key
 from gateway.core.recording.lifecycle import Why
@@ -22,7 +25,7 @@ from gateway.ports.jobs import JobKind, NotWanted, TryLater
 from gateway.ports.recordings import Assembled, Recording
 from gateway.ports.storage import StoredFile
 from gateway.runtime.recording_upkeep import Retention
-from gateway.settings import load
+from gateway.settings import Settings, load
 from tests.adapters.quota.conftest import own
 from tests.adapters.sql.rows import an_account, fresh_id
 
@@ -47,10 +50,19 @@ class MovedClock:
         await asyncio.sleep(seconds)
 
 
+class HurriedClock(MovedClock):
+    """Waits a hundredth of what it is asked for."""
+
+    @override
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(seconds / 100)
+
+
 @dataclass
 class Keep:
     """What a test does with a node."""
 
+    settings: Settings
     folder: Path
     """Of the recordings."""
     stores: Foundation
@@ -155,7 +167,8 @@ class Keep:
         )
 
     async def retain(self) -> int:
-        return await Retention(self.stores.recording_life, lambda _: None)(now=self.now)
+        retention = Retention(self.stores.recording_life, lambda _: None, self.keeping.figures)
+        return await retention(now=self.now)
 
     async def sweep(self) -> int:
         return await self.keeping.sweep(now=self.now)
@@ -173,9 +186,12 @@ class Keep:
         return sorted([entry.name async for entry in store.entries()])
 
     async def used_ms(self) -> int:
+        return (await self.balance()).used_ms
+
+    async def balance(self) -> Balance:
         view = await self.stores.minutes.view(self.account_id, now=self.now)
         assert await self.stores.quota_books.verify(self.account_id) == []
-        return view.balance.used_ms
+        return view.balance
 
 
 @asynccontextmanager
@@ -185,11 +201,14 @@ async def keeping(
     endpoint: str | None = None,
     bucket: str | None = None,
     account_id: AccountId | None = None,
+    database_url: str | None = None,
+    clock: MovedClock | None = None,
 ) -> AsyncIterator[Keep]:
     """Open a node; with `account_id` the one that was there before."""
-    clock = MovedClock()
+    clock = clock or MovedClock()
     settings = load(
         data_dir=folder,
+        database_url=database_url,
         storage_url=None if bucket is None else f"s3://{bucket}/kept",
         storage_endpoint=endpoint,
         storage_access_key_id=None if bucket is None else "AKIATEST",
@@ -203,4 +222,4 @@ async def keeping(
             account_id = (await an_account(stores.database, clock.wall)).account_id
             await own(stores.database, account_id, CAPACITY_MS, clock.wall())
         made = open_keeping(settings, stores, clock)
-        yield Keep(settings.recordings_path, stores, made, clock, account_id)
+        yield Keep(settings, settings.recordings_path, stores, made, clock, account_id)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from gateway.core.recording.files import Fault, Place
 from gateway.core.recording.lifecycle import Life, Why
+from gateway.core.recording.scrub import YOUNG_S
 from gateway.runtime.recording_scrub import ScrubReport
 from tests.keeping.keep import TRASH_S, Keep, keeping
 from tests.media_capture.audio import CaptureMaker
@@ -109,6 +110,21 @@ async def test_a_copy_that_a_crash_left_is_removed_once_the_other_is_right(
     report = await scrubbed(stored)
     assert report.removed == [stored.key(call_id)]
     assert report.is_clean
+    assert stored.on_disk() == []
+
+
+async def test_an_object_whose_move_was_cut_off_stays_for_the_next_try(stored: Keep) -> None:
+    call_id = await stored.record()
+    content = stored.path(call_id).read_bytes()
+    store = stored.keeping.places.store
+    assert store is not None
+    with stored.path(call_id).open("rb") as file:
+        await store.put(stored.key(call_id), file, len(content))
+    stored.clock.ahead_s += 2 * YOUNG_S
+    report = await scrubbed(stored)
+    assert (report.removed, report.is_clean) == ([], True)
+    assert await stored.move() == ["moved"]
+    assert await stored.heard(call_id) == content
     assert stored.on_disk() == []
 
 

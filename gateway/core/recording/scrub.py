@@ -17,7 +17,7 @@ class Finding(StrEnum):
     RIGHT = "right"
     """It lies where it should."""
     WAITING = "waiting"
-    """It is being made, or goes when that is due."""
+    """It is being made or moved there, or goes when that is due."""
     LEFT_OVER = "left_over"
     """Its file is gone, or kept elsewhere for sure: it may be removed."""
     DOUBTFUL = "doubtful"
@@ -58,8 +58,12 @@ def judge(name: str, place: Place, age_s: float, known: KnownFile | None) -> Fin
 
 
 def _judge_kept(name: str, place: Place, known: KnownFile) -> Finding:
-    expected = sealed_name(known.key) if known.is_sealed else known.key
-    is_there = place is known.place and name == expected
+    sealed = sealed_name(known.key)
+    is_there = place is known.place and name == (sealed if known.is_sealed else known.key)
     if is_there and (known.is_here or place is Place.STORE):
         return Finding.RIGHT
+    is_on_its_way = place is Place.STORE and known.place is Place.FOLDER
+    if is_on_its_way or (name == sealed and not known.is_sealed):
+        # Whoever moves it reads it back and drops the other copy, perhaps at this very moment.
+        return Finding.WAITING
     return Finding.LEFT_OVER if known.is_right else Finding.DOUBTFUL

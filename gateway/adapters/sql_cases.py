@@ -29,6 +29,7 @@ from gateway.adapters.sql_recording_schema import recordings
 from gateway.adapters.sql_stored_files import (
     FileOwner,
     MadeFile,
+    are_given_up,
     doom_files,
     expect_files,
     keep_files,
@@ -140,17 +141,17 @@ class SqlCases(Cases):
                     connection, self._database, opening.account_id, now=stamp.at
                 )
                 before = await _find(connection, opening.call_id)
-                if not await _write(connection, case, look_at):
+                if before is None or not await _write(connection, case, look_at):
                     return False
                 if conclusion is not None:
+                    known = _files_of((await _with_own_file(connection, case_of(before))).files)
                     await _charge(connection, locked, opening.call_id, conclusion, stamp)
                     await _point(connection, case, conclusion, stamp)
-                    await self._note_files(connection, case, conclusion, stamp.at)
+                    await self._note_files(connection, case, conclusion, known, stamp.at)
                 if measured_ms is not None and opening.announcement is not None:
                     await self._measure(connection, opening, measured_ms, stamp.at)
-                assert before is not None, "it was written"
                 await _chain(connection, before, case, stamp.at)
-        except _TooFew:
+        except _Passed:
             return False
         return True
 
@@ -161,16 +162,25 @@ class SqlCases(Cases):
             await expect_files(connection, self._database, owner, [(key, role)], at=now)
 
     async def _note_files(
-        self, connection: AsyncConnection, case: Case, conclusion: Conclusion, at: float
+        self,
+        connection: AsyncConnection,
+        case: Case,
+        conclusion: Conclusion,
+        known: Sequence[MadeFile],
+        at: float,
     ) -> None:
         """Note what is kept now; all else of the call goes at once.
 
-        What was deleted is doomed already, and goes when the deletion said.
+        What was deleted is doomed already, and goes when the deletion said. `known` are the
+        files there were before. Raises `_Passed`.
         """
         opening = case.opening
         owner = FileOwner(opening.call_id, opening.account_id, self._node_id)
         is_deleted = conclusion.verdict is Verdict.DELETED
         files = [] if is_deleted else _files_of(case.files)
+        fresh = {file.key for file in files} - {file.key for file in known}
+        if await are_given_up(connection, fresh):
+            raise _Passed
         await keep_files(connection, self._database, owner, files, at=at)
         kept = [file.key for file in files]
         await doom_files(connection, opening.call_id, due_at=at, besides=kept)
@@ -237,8 +247,8 @@ async def _chain(connection: AsyncConnection, before: Row[Any], case: Case, now:
     await sql_evidence.append(connection, opening.account_id, opening.call_id, found)
 
 
-class _TooFew(Exception):
-    """Fewer minutes are free than the conclusion counted on."""
+class _Passed(Exception):
+    """Fewer minutes are free than the conclusion counted on, or a file it made was given up."""
 
 
 async def _write(connection: AsyncConnection, case: Case, look_at: float | None) -> bool:
@@ -278,7 +288,7 @@ async def _charge(
             connection, locked, call_id, target_ms=step.target_ms, key=step.key, stamp=stamp
         )
     if charged.uncovered_ms:
-        raise _TooFew
+        raise _Passed
 
 
 async def _point(

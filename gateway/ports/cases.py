@@ -87,8 +87,9 @@ class Cases(Protocol):
     ) -> bool:
         """Write `case` as it is now, charge the call, and point its recording to the record.
 
-        False: somebody else changed the case since `case.version`, or too few minutes are free
-        by now; nothing was written. `measured_ms` is how long the announcement took.
+        False: somebody else changed the case since `case.version`, too few minutes are free by
+        now, or a file was expected so long ago that it was removed; nothing was written, and
+        another try may succeed. `measured_ms` is how long the announcement took.
         """
 
     async def expect(self, opening: Opening, key: str, role: FileRole, *, now: float) -> None:

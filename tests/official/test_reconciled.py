@@ -8,12 +8,15 @@ from typing import Any
 import pytest
 from aiohttp import web
 
+from gateway.adapters.official_files import OfficialFiles
 from gateway.adapters.sql_recording_life import SqlRecordingLife
+from gateway.core.recording.intervals import Intervals
 from gateway.core.recording.lifecycle import Life, Why
 from gateway.core.recording.reconcile import Verdict
 from gateway.core.recording.retention import TRASH_S
 from gateway.core.whatsapp import FileKind
 from gateway.ports.audit import Order
+from gateway.ports.cases import KeptFile
 from sandbox.faults import FaultKind, FaultSpec
 from sandbox.sandbox import Sandbox
 from tests.official.conftest import Recordings, digest
@@ -78,6 +81,32 @@ async def test_the_quota_cut_holds_for_metas_file_too(
         assert at.files() == ["call.official.ogg"]
         [kept] = at.folder.rglob("*.official.ogg")
         assert length_ms(kept) == 10_000
+
+
+async def test_a_file_that_was_given_up_before_it_was_noted_is_made_once_more(
+    tmp_path: Path, recordings: Recordings, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cut, cuts = OfficialFiles.cut_fetched, []
+
+    async def cut_and_sleep(
+        files: OfficialFiles, fd: int, key: str, keep: Intervals
+    ) -> KeptFile:
+        made = await cut(files, fd, key, keep)
+        cuts.append(key)
+        if len(cuts) == 1:
+            at.clock.ahead_s += 2 * 86_400.0
+            await at.sweep()
+            assert not (at.folder / key).exists(), "it was taken for left over"
+        return made
+
+    monkeypatch.setattr(OfficialFiles, "cut_fetched", cut_and_sleep)
+    async with scene(tmp_path, sandbox.graph_url) as at:
+        await at.record_ours(recordings.ours)
+        await tell(at, sandbox, recordings.stereo)
+        await at.work_off()
+        assert len(cuts) == 2
+        await ended(at, Verdict.MATCHED, 20_000, ["settle"])
+        assert at.files() == ["call.official.ogg"]
 
 
 async def test_a_recording_that_was_cut_short_stands_beside_ours(

@@ -62,7 +62,7 @@ async def test_wherever_it_is_killed_every_recording_ends_as_it_should(
         packets = encode(speech(1, 1))
         calls = []
         async with lives(keep, migrated_url, object_server.url, bucket) as node:
-            for number in range(rounds(quick=4, soak=500)):
+            for number in range(rounds(quick=5, soak=250)):
                 calls.append(await captured(keep, WorkerId(f"worker{number}-1"), packets))
                 await node.live_and_die(f"worker{number + 1}", chance)
         await settle(keep)

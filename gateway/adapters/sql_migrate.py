@@ -1,33 +1,17 @@
-"""Brings the schema up to date, one starter at a time."""
+"""Which version the schema has and which one this program needs, and the way from one to other.
 
-from collections.abc import Callable
+Alembic is loaded only when there is something to migrate: a start has better things to do.
+"""
+
+import re
 from pathlib import Path
-from typing import Any
 
-from alembic import command
-from alembic.autogenerate import compare_metadata
-from alembic.config import Config
-from alembic.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from alembic.util import CommandError
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, inspect, text
 
-from gateway.adapters import (
-    sql_access_schema,  # noqa: F401 (its table joins the metadata)
-    sql_announcement_schema,  # noqa: F401 (so does this)
-    sql_evidence_schema,  # noqa: F401 (so do these)
-    sql_job_schema,  # noqa: F401 (its tables join the metadata)
-    sql_official_schema,  # noqa: F401 (so do these)
-    sql_quota_schema,  # noqa: F401 (so do these)
-    sql_recording_schema,  # noqa: F401 (so do these)
-)
 from gateway.adapters.sql_engine import Database
-from gateway.adapters.sql_schema import metadata
-from gateway.core.errors import BadInput
 
-_MIGRATIONS = Path(__file__).parent / "migrations"
-# Any fixed number: it only has to be the same in every starting gateway.
-_ADVISORY_LOCK = 0x43414C4C
+MIGRATIONS = Path(__file__).parent / "migrations"
+_NUMBERED = re.compile(r"(\d{4})_\w+\.py")
 
 
 async def upgrade(database: Database, revision: str = "head") -> str:
@@ -36,62 +20,34 @@ async def upgrade(database: Database, revision: str = "head") -> str:
     Starters of several nodes queue on a lock in the database; the late ones find nothing left
     to do. Raises `StoreDown`, or `BadInput` if the schema is newer than this program.
     """
-    return await _run(database, lambda config: command.upgrade(config, revision))
+    if revision == "head" and await current(database) == newest():
+        return newest()
+    from gateway.adapters import sql_alembic  # noqa: PLC0415
+
+    return await sql_alembic.upgrade(database, revision)
 
 
 async def downgrade(database: Database, revision: str) -> str:
     """Migrate down, losing what the older schema has no place for; return the revision."""
-    return await _run(database, lambda config: command.downgrade(config, revision))
+    from gateway.adapters import sql_alembic  # noqa: PLC0415
+
+    return await sql_alembic.downgrade(database, revision)
 
 
 async def current(database: Database) -> str | None:
-    """Return the schema's revision, None before the first migration."""
+    """Return the schema's revision, None before the first migration. Raises `StoreDown`."""
     async with database.reading() as connection:
-        return await connection.run_sync(_revision)
+        return await connection.run_sync(revision_in)
 
 
 def newest() -> str:
-    """Return the revision this program needs."""
-    head = ScriptDirectory(str(_MIGRATIONS)).get_current_head()
-    assert head is not None
-    return head
+    """Return the revision this program needs: migrations are numbered in their order."""
+    names = (path.name for path in (MIGRATIONS / "versions").iterdir())
+    return max(found[1] for name in names if (found := _NUMBERED.fullmatch(name)))
 
 
-async def drift(database: Database) -> list[Any]:
-    """Return what differs between the database and `sql_schema`: empty when they agree."""
-
-    def compare(connection: Connection) -> list[Any]:
-        context = MigrationContext.configure(connection, opts={"compare_type": True})
-        return list(compare_metadata(context, metadata))
-
-    async with database.reading() as connection:
-        return await connection.run_sync(compare)
-
-
-async def _run(database: Database, act: Callable[[Config], None]) -> str:
-    config = Config()
-    config.set_main_option("script_location", str(_MIGRATIONS))
-
-    def migrate(connection: Connection) -> str:
-        config.attributes["connection"] = connection
-        try:
-            act(config)
-        except CommandError as error:
-            raise BadInput(f"cannot migrate the database: {error}") from error
-        return _revision(connection) or ""
-
-    patient = database.patient()
-    try:
-        # On SQLite the write transaction itself is the lock.
-        async with patient.writing() as connection:
-            if not patient.is_sqlite:
-                await connection.execute(
-                    text(f"SELECT pg_advisory_xact_lock({_ADVISORY_LOCK})")
-                )
-            return await connection.run_sync(migrate)
-    finally:
-        await patient.close()
-
-
-def _revision(connection: Connection) -> str | None:
-    return MigrationContext.configure(connection).get_current_revision()
+def revision_in(connection: Connection) -> str | None:
+    """Return the revision that Alembic has noted."""
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    return connection.execute(text("SELECT version_num FROM alembic_version")).scalar()

@@ -375,8 +375,8 @@ def signs_in(email: str, password: str) -> bool:
     return bool(with_stores(check))
 
 
-def test_the_gateway_carries_nothing_that_only_the_demo_needs() -> None:
-    names = "{'aiortc', 'av', 'numpy'}"
+def test_a_command_loads_nothing_that_only_the_demo_or_a_migration_needs() -> None:
+    names = "{'aiortc', 'alembic', 'av', 'numpy'}"
     program = f"import gateway.cli_app, sys; print(*({names} & set(sys.modules)))"
     told = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, check=True

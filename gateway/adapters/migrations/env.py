@@ -1,4 +1,4 @@
-"""Alembic's entry: runs on the connection that `sql_migrate` hands over."""
+"""Alembic's entry: runs on the connection that `sql_alembic` hands over."""
 
 from alembic import context
 from sqlalchemy import Connection

@@ -70,6 +70,14 @@ class _Worker:
 
 
 @dataclass(frozen=True, slots=True)
+class _Look:
+    """One look at the files of dead workers."""
+
+    began_at: float
+    has_closed_all: bool
+
+
+@dataclass(frozen=True, slots=True)
 class CaptureParts:
     """What captures concern."""
 
@@ -100,6 +108,7 @@ class Captures:
         self._taking_over: Cancel | None = None
         self._recovering: set[WorkerId] = set()
         self._looking = asyncio.Lock()
+        self._last_look: _Look | None = None
         parts.recorder.over = self._find_and_finish
 
     # --- a worker is back --------------------------------------------------------------------
@@ -214,11 +223,8 @@ class Captures:
     async def _is_recovered(self, worker_id: WorkerId) -> bool:
         """Return once all is a recording and charged; False: try again from the start."""
         try:
-            # One at a time: many lives that ended early leave many dead workers, and the
-            # process looks at the files of all.
-            async with self._looking:
-                if not await self._world.assembler.recover():
-                    return False
+            if not await self._are_files_closed():
+                return False
             await self._work.all_of(await self._world.minutes.unsettled(worker_id))
             # Every file has been looked for, so what is still reserved was never written.
             await self._keeper.recovered(worker_id, {}, is_complete=True)
@@ -227,6 +233,18 @@ class Captures:
         except StoreDown:
             return False
         return True
+
+    async def _are_files_closed(self) -> bool:
+        """Close what dead workers left open; a look that began after the asking is enough.
+
+        Lives that ended early leave many dead workers, and each look is at the files of all.
+        """
+        asked_at = self._world.clock.monotonic()
+        async with self._looking:
+            if self._last_look is None or self._last_look.began_at < asked_at:
+                began_at = self._world.clock.monotonic()
+                self._last_look = _Look(began_at, await self._world.assembler.recover())
+            return self._last_look.has_closed_all
 
     # --- single events -----------------------------------------------------------------------
 

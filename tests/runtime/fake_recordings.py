@@ -33,9 +33,8 @@ class FakeAssembler(Assembler):
     made: list[CallId] = field(default_factory=list)
     running: int = 0
     running_max: int = 0
-    looking: int = 0
-    looking_max: int = 0
-    """Processes that looked at the files of the dead at the same time."""
+    looks: int = 0
+    """At the files of the dead."""
 
     @override
     async def assemble(
@@ -63,12 +62,8 @@ class FakeAssembler(Assembler):
 
     @override
     async def recover(self) -> bool:
-        self.looking += 1
-        self.looking_max = max(self.looking, self.looking_max)
-        try:
-            await asyncio.sleep(0.1)
-        finally:
-            self.looking -= 1
+        self.looks += 1
+        await asyncio.sleep(0.1)
         for of_call in self.disk.files.values():
             for file in of_call.values():
                 file.is_closed |= not file.is_locked

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, JsonValue, StringConstraints
 
-from gateway.http.quota_schemas import Day
+from gateway.http.days import Day
 from gateway.http.schemas import Identity, Moment, RoleName
 from gateway.http.shapes import Shape
 from gateway.ports.tokens import Scope

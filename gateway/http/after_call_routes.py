@@ -10,12 +10,11 @@ from gateway.http.after_call_schemas import (
     OpenRecordingView,
     PassageView,
     ReportDay,
-    ReportQuery,
     ReportView,
     TranscriptView,
 )
 from gateway.http.call_views import peer_view
-from gateway.http.days import last_days
+from gateway.http.days import DaysQuery
 from gateway.http.routing import Ask, Route, RouteTable
 from gateway.http.shapes import Nothing
 from gateway.ports.audit import Deed
@@ -63,15 +62,14 @@ async def list_open(ask: Ask[Nothing, OpenQuery]) -> OpenPage:
         "GET",
         "/recordings/reconciliation",
         "recordings.reconciliation",
-        query=ReportQuery,
+        query=DaysQuery,
         out=ReportView,
     )
 )
-async def read_report(ask: Ask[Nothing, ReportQuery]) -> ReportView:
+async def read_report(ask: Ask[Nothing, DaysQuery]) -> ReportView:
     """Add up recorded calls by day: verdicts, what is stored and charged, both recordings."""
     zone = ask.who.account.timezone
-    now = ask.deps.clock.wall()
-    since, until = last_days(ask.query.until, ask.query.days, now=now, zone=zone)
+    since, until = ask.query.bounds(now=ask.deps.clock.wall(), zone=zone)
     days = await ask.deps.after_calls.days(ask.person, since=since, until=until, zone=zone)
     return ReportView(
         timezone=zone, since=since, until=until, days=[_day(each) for each in days]
@@ -83,15 +81,14 @@ async def read_report(ask: Ask[Nothing, ReportQuery]) -> ReportView:
         "GET",
         "/recordings/reconciliation.csv",
         "recordings.reconciliation_csv",
-        query=ReportQuery,
+        query=DaysQuery,
         content="text/csv",
     )
 )
-async def read_report_csv(ask: Ask[Nothing, ReportQuery]) -> web.Response:
+async def read_report_csv(ask: Ask[Nothing, DaysQuery]) -> web.Response:
     """Give the same as a table for spreadsheets."""
     zone = ask.who.account.timezone
-    now = ask.deps.clock.wall()
-    since, until = last_days(ask.query.until, ask.query.days, now=now, zone=zone)
+    since, until = ask.query.bounds(now=ask.deps.clock.wall(), zone=zone)
     days = await ask.deps.after_calls.days(ask.person, since=since, until=until, zone=zone)
     told = {"since": since.isoformat(), "until": until.isoformat()}
     await ask.note(Deed.REPORT_DOWNLOADED, "reconciliation", **told)

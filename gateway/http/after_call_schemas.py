@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
-from gateway.http.quota_schemas import Amount, Day
+from gateway.http.quota_schemas import Amount
 from gateway.http.schemas import DirectionName, Moment, PeerView, VerdictName
 from gateway.http.shapes import Shape
 from gateway.ports.case_books import CURSOR_PATTERN
@@ -66,14 +66,6 @@ class OpenPage(Shape):
 
     items: list[OpenRecordingView]
     next_cursor: str | None
-
-
-class ReportQuery(Shape):
-    """How many days, until which; both in the account's time zone."""
-
-    until: Day | None = None
-    """The last day; the default is today."""
-    days: int = Field(default=31, ge=1, le=366)
 
 
 class ReportDay(Shape):

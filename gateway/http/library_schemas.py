@@ -5,7 +5,8 @@ from typing import Annotated, Literal
 from pydantic import Field, StringConstraints
 
 from gateway.core.ids import CallId
-from gateway.http.quota_schemas import Amount, Day
+from gateway.http.days import Day
+from gateway.http.quota_schemas import Amount
 from gateway.http.schemas import (
     AgentView,
     DirectionName,

@@ -1,13 +1,12 @@
 """Recording minutes: how they stand, what used them, and every entry of the ledger."""
 
-from gateway.http.days import last_days
+from gateway.http.days import DaysQuery
 from gateway.http.quota_schemas import (
     LedgerLine,
     LedgerQuery,
     LedgerView,
     QuotaView,
     UsageDay,
-    UsageQuery,
     UsageView,
 )
 from gateway.http.routing import Ask, Route, RouteTable
@@ -26,12 +25,11 @@ async def read_quota(ask: Ask[Nothing, Nothing]) -> QuotaView:
     return QuotaView.model_validate(body_of(quota))
 
 
-@routes.serve(Route("GET", "/quota/usage", "quota.usage", query=UsageQuery, out=UsageView))
-async def read_usage(ask: Ask[Nothing, UsageQuery]) -> UsageView:
+@routes.serve(Route("GET", "/quota/usage", "quota.usage", query=DaysQuery, out=UsageView))
+async def read_usage(ask: Ask[Nothing, DaysQuery]) -> UsageView:
     """Show the minutes recorded and returned by day."""
     zone = ask.who.account.timezone
-    now = ask.deps.clock.wall()
-    since, until = last_days(ask.query.until, ask.query.days, now=now, zone=zone)
+    since, until = ask.query.bounds(now=ask.deps.clock.wall(), zone=zone)
     days = await ask.deps.quota_books.usage(
         ask.person.account_id, since=since, until=until, zone=zone
     )

@@ -1,25 +1,14 @@
 """Answers about recording minutes, as pydantic models. All amounts are milliseconds."""
 
-import re
 from datetime import date
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field, StringConstraints
+from pydantic import Field, StringConstraints
 
 from gateway.http.schemas import Moment
 from gateway.http.shapes import Shape
 
 Amount = Annotated[int, Field(ge=0)]
-
-
-def _written_out(day: object) -> object:
-    """Refuse what pydantic would take for a day besides YYYY-MM-DD, such as a number."""
-    if isinstance(day, str) and not re.fullmatch(r"\d{4}-\d\d-\d\d", day, re.ASCII):
-        raise ValueError("a day is written YYYY-MM-DD")
-    return day
-
-
-Day = Annotated[date, BeforeValidator(_written_out)]
 
 
 class QuotaCapture(Shape):
@@ -50,14 +39,6 @@ class QuotaView(Shape):
     empty_at: Moment | None
     """When nothing will be left at the present rate; null while nothing is captured."""
     captures: list[QuotaCapture]
-
-
-class UsageQuery(Shape):
-    """How many days, until which; both in the account's time zone."""
-
-    until: Day | None = None
-    """The last day; the default is today."""
-    days: int = Field(default=31, ge=1, le=366)
 
 
 class UsageDay(Shape):

@@ -1,11 +1,9 @@
 """What a customer may ask for as a person: a copy of everything, and to be forgotten."""
 
-from contextlib import aclosing
-
 from aiohttp import web
 
 from gateway.core.ids import CallId
-from gateway.core.zones import local_time
+from gateway.http.archives import send_archive
 from gateway.http.customer_schemas import (
     Customer,
     CustomerErased,
@@ -15,7 +13,6 @@ from gateway.http.customer_schemas import (
 from gateway.http.library_faults import faults_told
 from gateway.http.routing import Ask, Route, RouteTable
 from gateway.http.shapes import Nothing
-from gateway.http.streaming import attachment, stream
 from gateway.ports.audit import Deed
 from gateway.runtime.call_view import moment
 
@@ -55,8 +52,6 @@ async def find_customer(ask: Ask[Customer, Nothing]) -> CustomerFound:
 async def export_customer(ask: Ask[Customer, Nothing]) -> web.StreamResponse:
     """Send everything that is kept of a customer as one ZIP archive with a manifest."""
     export, account, peer = ask.deps.subject_export, ask.who.account, ask.body.peer
-    now = local_time(ask.deps.clock.wall(), account.timezone)
-    name = f"customer_{now:%Y-%m-%d_%H-%M-%S}.zip"
 
     async def note(call_id: CallId) -> None:
         await ask.note(Deed.RECORDING_DOWNLOADED, call_id, format="customer")
@@ -67,16 +62,7 @@ async def export_customer(ask: Ask[Customer, Nothing]) -> web.StreamResponse:
         await ask.note(
             Deed.CUSTOMER_EXPORTED, account.account_id, calls=size.calls, files=size.files
         )
-        async with aclosing(export.packed(account, peer, note=note)) as archive:
-            return await stream(
-                ask.request,
-                archive,
-                headers={
-                    "Content-Type": "application/zip",
-                    "Content-Disposition": attachment(name),
-                },
-                stall_max_s=ask.deps.limits.reader_stall_max_s,
-            )
+        return await send_archive(ask, export.packed(account, peer, note=note), "customer")
 
 
 @routes.serve(
@@ -91,9 +77,7 @@ async def export_customer(ask: Ask[Customer, Nothing]) -> web.StreamResponse:
 async def erase_customer(ask: Ask[CustomerToErase, Nothing]) -> CustomerErased:
     """Forget a customer for good, but for what a legal hold keeps; asking again is harmless."""
     done = await ask.deps.subject_erasure.erase(
-        ask.person.account_id,
-        ask.body.peer,
-        order=ask.order,
+        ask.person.account_id, ask.body.peer, order=ask.order
     )
     return CustomerErased(
         complete=done.is_complete,

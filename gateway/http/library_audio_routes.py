@@ -6,7 +6,7 @@ from aiohttp import web
 
 from gateway.core.errors import StoreDown
 from gateway.core.recording.file_names import file_stem
-from gateway.core.zones import local_time
+from gateway.http.archives import send_archive
 from gateway.http.byte_ranges import NotSatisfiable, Part, wanted_part
 from gateway.http.library_faults import faults_told
 from gateway.http.library_schemas import RecordingIds
@@ -108,18 +108,7 @@ async def download_many(ask: Ask[RecordingIds, Nothing]) -> web.StreamResponse:
     with faults_told(), library.exporting():
         for row in rows:
             await ask.note(Deed.RECORDING_DOWNLOADED, row.call_id, format="zip")
-        now = local_time(ask.deps.clock.wall(), zone)
-        name = f"recordings_{now:%Y-%m-%d_%H-%M-%S}.zip"
-        async with aclosing(library.packed(rows, zone)) as archive:
-            return await stream(
-                ask.request,
-                archive,
-                headers={
-                    "Content-Type": "application/zip",
-                    "Content-Disposition": attachment(name),
-                },
-                stall_max_s=ask.deps.limits.reader_stall_max_s,
-            )
+        return await send_archive(ask, library.packed(rows, zone), "recordings")
 
 
 async def _send(

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from gateway.cli_quota_desk import Desk, run
+from gateway.cli_desk import Desk, run
 from gateway.cli_terminal import say, show
 from gateway.cli_where import Where, read_where
 from gateway.core.zones import local_time

@@ -7,7 +7,7 @@ import typer
 
 from gateway import cli_quota_tables as tables
 from gateway.adapters.system_ids import random_id
-from gateway.cli_quota_desk import Desk, day_of, run
+from gateway.cli_desk import Desk, day_of, run
 from gateway.core.errors import BadInput
 from gateway.core.quota.charge import Recorded, Stamp
 from gateway.core.quota.contract import SubscriptionTerm

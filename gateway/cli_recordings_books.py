@@ -9,7 +9,7 @@ import typer
 
 from gateway.adapters.system_clock import SystemClock
 from gateway.app_keeping import open_keeping
-from gateway.cli_quota_desk import Desk, day_of, run
+from gateway.cli_desk import Desk, day_of, run
 from gateway.cli_quota_tables import in_minutes
 from gateway.cli_terminal import say, settings, show
 from gateway.core.csv_text import csv_line

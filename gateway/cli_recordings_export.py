@@ -6,12 +6,12 @@ from pathlib import Path
 from gateway.adapters.system_clock import SystemClock
 from gateway.app_keeping import open_keeping
 from gateway.app_library import make_subject_export
+from gateway.cli_desk import Desk, run
 from gateway.cli_files import expect_new, write_whole
-from gateway.cli_quota_desk import Desk, run
 from gateway.cli_terminal import say, settings
-from gateway.core.ids import AccountId, CallId
+from gateway.core.ids import CallId
 from gateway.core.whatsapp import Peer
-from gateway.ports.audit import AuditEntry, Deed
+from gateway.ports.audit import Deed
 
 
 def export_to(cid: str, peer: Peer, output: Path) -> None:
@@ -24,16 +24,13 @@ def export_to(cid: str, peer: Peer, output: Path) -> None:
         export = make_subject_export(loaded, desk.stores, vault, clock)
         size = await export.measured(account, peer)
 
-        async def note(deed: Deed, subject: AccountId | CallId, **fields: int | str) -> None:
-            await desk.stores.audit.record(
-                AuditEntry(account.account_id, None, deed, subject, desk.now, dict(fields))
-            )
-
         async def note_file(call_id: CallId) -> None:
-            await note(Deed.RECORDING_DOWNLOADED, call_id, format="customer")
+            await desk.note(account, Deed.RECORDING_DOWNLOADED, call_id, format="customer")
 
-        await note(
-            Deed.CUSTOMER_EXPORTED, account.account_id, calls=size.calls, files=size.files
+        await desk.note(
+            *(account, Deed.CUSTOMER_EXPORTED, account.account_id),
+            calls=size.calls,
+            files=size.files,
         )
         async with aclosing(export.packed(account, peer, note=note_file)) as archive:
             written = await write_whole(output, archive)

@@ -11,8 +11,8 @@ import typer
 from gateway.adapters.system_clock import SystemClock
 from gateway.app_keeping import open_keeping
 from gateway.app_library import make_library
+from gateway.cli_desk import Desk, run
 from gateway.cli_files import expect_new, write_whole
-from gateway.cli_quota_desk import Desk, run
 from gateway.cli_quota_tables import in_minutes
 from gateway.cli_terminal import say, settings, show
 from gateway.cli_where import Where, read_where
@@ -22,7 +22,7 @@ from gateway.core.recording.lifecycle import Life
 from gateway.core.zones import local_time
 from gateway.http.library_schemas import RecordingsFilter
 from gateway.http.library_views import detail_of, filter_of, item_of
-from gateway.ports.audit import Deed, Order
+from gateway.ports.audit import Deed
 from gateway.ports.library import (
     PAGE_ROWS_MAX,
     AudioKind,
@@ -165,11 +165,7 @@ def download(
         library.check_fits(rows)
         packing = "zip" if len(rows) > 1 else form.value
         for row in rows:
-            await desk.stores.audit.record(
-                Order(desk.now).entry(
-                    account.account_id, Deed.RECORDING_DOWNLOADED, row.call_id, format=packing
-                )
-            )
+            await desk.note(account, Deed.RECORDING_DOWNLOADED, row.call_id, format=packing)
         if len(rows) > 1:
             async with aclosing(library.packed(rows, account.timezone)) as archive:
                 size = await write_whole(output, archive)

@@ -12,8 +12,8 @@ import typer
 from gateway.adapters.system_clock import SystemClock
 from gateway.app_keeping import Keeping, open_keeping
 from gateway.app_library import make_subject_erasure
+from gateway.cli_desk import Desk, run
 from gateway.cli_files import progress
-from gateway.cli_quota_desk import Desk, run
 from gateway.cli_recordings_export import export_to
 from gateway.cli_terminal import say, settings, show
 from gateway.core.errors import BadInput, Refused
@@ -24,7 +24,6 @@ from gateway.core.recording.lifecycle import Deletion, Why
 from gateway.core.recording.retention import KeepingRules, WhenFull
 from gateway.core.whatsapp import Peer
 from gateway.ports.accounts import Account
-from gateway.ports.audit import Order
 from gateway.ports.recording_life import Ended
 from gateway.runtime.recording_scrub import ScrubReport
 from gateway.runtime.recording_upkeep import Retention
@@ -97,7 +96,7 @@ def hold(
         account = await desk.account(cid)
         for call_id in call_ids:
             await desk.stores.recording_life.hold(
-                account.account_id, CallId(call_id), reason=reason, order=Order(desk.now)
+                account.account_id, CallId(call_id), reason=reason, order=desk.order
             )
             say(f"{call_id} is held")
 
@@ -112,7 +111,7 @@ def release(cid: Cid, call_ids: CallIds) -> None:
         account = await desk.account(cid)
         for call_id in call_ids:
             await desk.stores.recording_life.release(
-                account.account_id, CallId(call_id), order=Order(desk.now)
+                account.account_id, CallId(call_id), order=desk.order
             )
             say(f"{call_id} is held no longer")
 
@@ -137,7 +136,7 @@ def delete(cid: Cid, call_ids: CallIds, yes: Yes = False) -> None:
                         account.account_id,
                         CallId(call_id),
                         why=Why.HAND,
-                        order=Order(desk.now),
+                        order=desk.order,
                     )
                 )
                 seen(len(ended))
@@ -179,7 +178,7 @@ def rules(
             if not yes:
                 typer.confirm(f"From now on: {_in_words(new)}. Change it?", abort=True)
             await life.change_rules(
-                account.account_id, new, seen=found.version, order=Order(desk.now)
+                account.account_id, new, seen=found.version, order=desk.order
             )
         say(_in_words(new))
 
@@ -218,7 +217,7 @@ def erase(
             done = await erasure.erase(
                 account.account_id,
                 _person(phone, user_id),
-                order=Order(desk.now),
+                order=desk.order,
                 progress=seen,
             )
         say(f"{done.calls:,} calls forgotten, {done.recordings:,} recordings deleted")

@@ -1,4 +1,4 @@
-"""What the commands about minutes work with."""
+"""What commands on the stores work with."""
 
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
@@ -7,9 +7,12 @@ from datetime import date
 from gateway.adapters.system_clock import SystemClock
 from gateway.cli_terminal import with_stores
 from gateway.core.errors import BadInput
+from gateway.core.ids import AccountId, CallId
 from gateway.core.zones import local_day, start_of_day
 from gateway.foundation import Foundation
+from gateway.ports import Json
 from gateway.ports.accounts import Account
+from gateway.ports.audit import Deed, Order
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +22,19 @@ class Desk:
     stores: Foundation
     now: float
     """Wall clock, seconds."""
+
+    @property
+    def order(self) -> Order:
+        """The operator wants it, now."""
+        return Order(self.now)
+
+    async def note(
+        self, account: Account, deed: Deed, subject: AccountId | CallId, **fields: Json
+    ) -> None:
+        """Write into the account's audit what the operator does, before it is done."""
+        await self.stores.audit.record(
+            self.order.entry(account.account_id, deed, subject, **fields)
+        )
 
     async def account(self, cid: str) -> Account:
         """Return one account. Raises `NotFound`."""

@@ -53,6 +53,10 @@ class LibraryBounds:
     peaks_kept_max: int = 64
     """Drawings of recordings that come without; they are made anew when needed."""
 
+    def hold(self, files: int, size: int) -> bool:
+        """Whether one archive may have so many files of so many bytes together."""
+        return files <= self.archive_files_max and size <= self.archive_bytes_max
+
 
 class RecordingSource(Protocol):
     """Reads stored files by their keys, wherever they lie (`RecordingVault`).
@@ -236,8 +240,7 @@ class LibraryDesk:
 
     def check_fits(self, rows: Sequence[Shelved]) -> None:
         """Refuse more than goes into one archive. Raises `Refused`."""
-        size = sum(row.bytes for row in rows)
-        if len(rows) > self.bounds.archive_files_max or size > self.bounds.archive_bytes_max:
+        if not self.bounds.hold(len(rows), sum(row.bytes for row in rows)):
             raise Refused(
                 "archive_too_large",
                 f"One archive holds up to {self.bounds.archive_files_max} recordings of "

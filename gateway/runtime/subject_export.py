@@ -8,7 +8,7 @@ the one it has. Of each file only a line stays in memory.
 import json
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, replace
 from pathlib import PurePosixPath
 
 from gateway.core.csv_text import Cell, csv_line
@@ -26,12 +26,7 @@ from gateway.ports.library import Library, Shelved
 from gateway.ports.storage import StoredFiles
 from gateway.ports.subjects import SubjectCall, Subjects
 from gateway.runtime.codec import Unreadable, call_from_json
-from gateway.runtime.library_archive import (
-    MANIFEST,
-    WHOLE,
-    Packed,
-    PackedFile,
-)
+from gateway.runtime.library_archive import MANIFEST, WHOLE, Packed, PackedFile
 from gateway.runtime.library_desk import LibraryBounds, RecordingSource
 from gateway.runtime.subject_erasure import AT_ONCE, expect_somebody
 from gateway.runtime.subject_tables import COLUMNS, UNREADABLE, CallOfSubject
@@ -67,26 +62,6 @@ class SubjectSources:
 
 
 @dataclass(frozen=True, slots=True)
-class SubjectSize:
-    """How much is kept of a customer."""
-
-    calls: int
-    recordings: int
-    files: int
-    """Of recordings."""
-    bytes: int
-    held: int
-    """Recordings that a legal hold keeps."""
-    not_over: int
-    """Calls that go on."""
-    first_at: float | None
-    last_at: float | None
-    """When the calls that can be read began; wall clock, seconds."""
-    names: tuple[str, ...]
-    """Under which the person called, as far as they are few."""
-
-
-@dataclass(frozen=True, slots=True)
 class _RecordedFile:
     """A file of a recording that can be heard."""
 
@@ -95,6 +70,48 @@ class _RecordedFile:
     name: str
     bytes: int
     sha256: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class SubjectSize:
+    """How much is kept of a customer."""
+
+    calls: int = 0
+    recordings: int = 0
+    files: int = 0
+    """Of recordings."""
+    bytes: int = 0
+    held: int = 0
+    """Recordings that a legal hold keeps."""
+    not_over: int = 0
+    """Calls that go on."""
+    first_at: float | None = None
+    last_at: float | None = None
+    """When the calls that can be read began; wall clock, seconds."""
+    names: tuple[str, ...] = ()
+    """Under which the person called, as far as they are few."""
+
+    def plus(self, of: CallOfSubject, files: Sequence[_RecordedFile]) -> "SubjectSize":
+        """Count one more call, and the files of its recording."""
+        counted = replace(
+            self,
+            calls=self.calls + 1,
+            recordings=self.recordings + bool(files),
+            files=self.files + len(files),
+            bytes=self.bytes + sum(file.bytes for file in files),
+            held=self.held + (of.row is not None and of.row.hold is not None),
+            not_over=self.not_over + (not of.is_over),
+        )
+        if of.call is None:
+            return counted
+        at, name = of.call.identity.created_at, of.call.identity.peer.name
+        names = (*self.names, name) if name else self.names
+        return replace(
+            counted,
+            first_at=at if self.first_at is None else min(at, self.first_at),
+            last_at=at if self.last_at is None else max(at, self.last_at),
+            names=tuple(dict.fromkeys(names))[:NAMES_MAX],
+        )
 
 
 class SubjectExport:
@@ -115,17 +132,16 @@ class SubjectExport:
     async def measured(self, account: Account, peer: Peer) -> SubjectSize:
         """Tell how much an archive would hold. Raises `BadInput` for nobody, `StoreDown`."""
         expect_somebody(peer)
-        measure = _Measure()
+        size = SubjectSize()
         async with aclosing(self._pages(account.account_id, peer)) as pages:
             async for page in pages:
                 for each in page:
-                    measure.add(each, await self._files_of(each, account.timezone))
-        return measure.size()
+                    size = size.plus(each, await self._files_of(each, account.timezone))
+        return size
 
     def fits(self, size: SubjectSize) -> bool:
         """Whether one archive may hold so much."""
-        bounds = self.bounds
-        return size.files <= bounds.archive_files_max and size.bytes <= bounds.archive_bytes_max
+        return self.bounds.hold(size.files, size.bytes)
 
     def check_fits(self, size: SubjectSize) -> None:
         """Refuse more than is sent to a browser in one archive. Raises `Refused`."""
@@ -240,51 +256,6 @@ class SubjectExport:
             name = f"recordings/{stem}_{file.role.value}{_suffix(file.key)}"
             found.append(_RecordedFile(row, file.key, name, file.bytes or 0, file.sha256))
         return found
-
-
-@dataclass
-class _Measure:
-    """What is counted of a customer."""
-
-    calls: int = 0
-    recordings: int = 0
-    files: int = 0
-    bytes: int = 0
-    held: int = 0
-    not_over: int = 0
-    began: list[float] = field(default_factory=list)
-    """Of the first and the last call so far."""
-    names: dict[str, None] = field(default_factory=dict)
-
-    def add(self, of: CallOfSubject, files: Sequence[_RecordedFile]) -> None:
-        """Count a call and the files of its recording."""
-        self.calls += 1
-        self.recordings += bool(files)
-        self.files += len(files)
-        self.bytes += sum(file.bytes for file in files)
-        self.held += of.row is not None and of.row.hold is not None
-        self.not_over += not of.is_over
-        if of.call is not None:
-            identity = of.call.identity
-            self.began = [*self.began, identity.created_at]
-            self.began = [min(self.began), max(self.began)]
-            if identity.peer.name and len(self.names) < NAMES_MAX:
-                self.names[identity.peer.name] = None
-
-    def size(self) -> SubjectSize:
-        """Return what was counted."""
-        first, last = self.began or (None, None)
-        return SubjectSize(
-            calls=self.calls,
-            recordings=self.recordings,
-            files=self.files,
-            bytes=self.bytes,
-            held=self.held,
-            not_over=self.not_over,
-            first_at=first,
-            last_at=last,
-            names=tuple(self.names),
-        )
 
 
 class _Making:

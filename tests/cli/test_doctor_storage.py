@@ -2,7 +2,6 @@
 
 import re
 import ssl
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -20,11 +19,12 @@ from tests.services.object_store import (
     ObjectServer,
     answering,
     breaking,
+    faulty,
     object_server,
     silent,
 )
 
-__all__ = ["object_server"]
+__all__ = ["faulty", "object_server"]
 
 pytestmark = [pytest.mark.services, pytest.mark.usefixtures("data_dir")]
 
@@ -49,12 +49,6 @@ async def look(url: str, bucket: str, *, request_max_s: float = 30.0) -> Finding
     for hidden in (SECRET, KEY, "127.0.0.1", bucket):
         assert hidden not in found.state + found.advice
     return found
-
-
-@pytest.fixture
-async def faulty(object_server: ObjectServer) -> AsyncIterator[FaultyStore]:
-    async with FaultyStore(object_server).running() as store:
-        yield store
 
 
 @pytest.fixture

@@ -6,21 +6,15 @@ from pathlib import Path
 import pytest
 
 from tests.keeping.keep import Keep, keeping
-from tests.services.object_store import FaultyStore, ObjectServer, object_server
+from tests.services.object_store import FaultyStore, ObjectServer, faulty, object_server
 
-__all__ = ["object_server"]
+__all__ = ["faulty", "object_server"]
 
 
 @pytest.fixture
 async def alone(tmp_path: Path) -> AsyncIterator[Keep]:
     async with keeping(tmp_path) as keep:
         yield keep
-
-
-@pytest.fixture
-async def faulty(object_server: ObjectServer) -> AsyncIterator[FaultyStore]:
-    async with FaultyStore(object_server).running() as store:
-        yield store
 
 
 @pytest.fixture

@@ -201,3 +201,10 @@ async def breaking(request: web.Request) -> web.StreamResponse:
     assert request.transport is not None
     request.transport.abort()
     return web.Response()
+
+
+@pytest.fixture
+async def faulty(object_server: ObjectServer) -> AsyncIterator[FaultyStore]:
+    """The server, behind a proxy that may fail and lie."""
+    async with FaultyStore(object_server).running() as store:
+        yield store

@@ -1,6 +1,5 @@
 """Both storages, and the object store behind a proxy that misbehaves."""
 
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -8,9 +7,15 @@ import pytest
 from gateway.adapters.folder_storage import FolderStorage
 from gateway.adapters.object_store import ObjectStorage
 from gateway.ports.storage import Storage
-from tests.services.object_store import FaultyStore, ObjectServer, access_to, object_server
+from tests.services.object_store import (
+    FaultyStore,
+    ObjectServer,
+    access_to,
+    faulty,
+    object_server,
+)
 
-__all__ = ["object_server"]
+__all__ = ["faulty", "object_server"]
 
 
 @pytest.fixture(params=["folder", "object store"])
@@ -19,12 +24,6 @@ def storage(request: pytest.FixtureRequest, tmp_path: Path) -> Storage:
         return FolderStorage(tmp_path / "kept")
     server: ObjectServer = request.getfixturevalue("object_server")
     return ObjectStorage(access_to(server.url, server.fresh_bucket()))
-
-
-@pytest.fixture
-async def faulty(object_server: ObjectServer) -> AsyncIterator[FaultyStore]:
-    async with FaultyStore(object_server).running() as store:
-        yield store
 
 
 @pytest.fixture

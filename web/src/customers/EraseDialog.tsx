@@ -1,10 +1,11 @@
 /** Asks before a customer is forgotten for good: what goes, and what stays. */
 
-import { Button, Group, List, Modal, Stack, Text, TextInput } from "@mantine/core";
+import { List, Text, TextInput } from "@mantine/core";
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { refusalOf } from "../api/client";
+import { FinalDialog } from "../ui/FinalDialog";
 import { Problem } from "../ui/Problem";
 import {
   type Customer,
@@ -33,50 +34,37 @@ export function EraseDialog({ customer, found, onClose, onErased }: DialogProps)
   });
   const name = nameToType(customer);
   return (
-    <Modal
-      opened
-      onClose={() => !erase.isPending && onClose()}
+    <FinalDialog
       title={t("customers.erase_title")}
-      closeButtonProps={{ "aria-label": t("app.close") }}
+      keep={t("customers.keep")}
+      deed={t("customers.confirm")}
+      isMeant={typed.trim().replace(/^\+/, "") === name}
+      isBusy={erase.isPending}
+      isLocked={erase.isPending}
+      onConfirm={() => erase.mutate()}
+      onClose={onClose}
     >
-      <Stack gap="md">
-        <List size="sm" spacing="xs">
-          <List.Item>
-            {t("customers.goes_recordings", { count: found.recordings - found.held })}
-          </List.Item>
-          <List.Item>{t("customers.goes_words")}</List.Item>
-          <List.Item>{t("customers.goes_names")}</List.Item>
-          {found.held > 0 && (
-            <List.Item>{t("customers.held", { count: found.held })}</List.Item>
-          )}
-          {found.not_over > 0 && (
-            <List.Item>{t("customers.not_over", { count: found.not_over })}</List.Item>
-          )}
-        </List>
-        <Text fw={650}>{t("customers.final")}</Text>
-        <TextInput
-          label={t("customers.type", { name })}
-          value={typed}
-          onChange={(event) => setTyped(event.currentTarget.value)}
-          autoComplete="off"
-        />
-        {erase.error && (
-          <Problem title={t("customers.erase_failed")} refused={refusalOf(erase.error)} />
+      <List size="sm" spacing="xs">
+        <List.Item>
+          {t("customers.goes_recordings", { count: found.recordings - found.held })}
+        </List.Item>
+        <List.Item>{t("customers.goes_words")}</List.Item>
+        <List.Item>{t("customers.goes_names")}</List.Item>
+        {found.held > 0 && <List.Item>{t("customers.held", { count: found.held })}</List.Item>}
+        {found.not_over > 0 && (
+          <List.Item>{t("customers.not_over", { count: found.not_over })}</List.Item>
         )}
-        <Group justify="flex-end">
-          <Button variant="default" onClick={onClose} disabled={erase.isPending} data-autofocus>
-            {t("customers.keep")}
-          </Button>
-          <Button
-            color="red"
-            disabled={typed.trim().replace(/^\+/, "") !== name}
-            loading={erase.isPending}
-            onClick={() => erase.mutate()}
-          >
-            {t("customers.confirm")}
-          </Button>
-        </Group>
-      </Stack>
-    </Modal>
+      </List>
+      <Text fw={650}>{t("customers.final")}</Text>
+      <TextInput
+        label={t("customers.type", { name })}
+        value={typed}
+        onChange={(event) => setTyped(event.currentTarget.value)}
+        autoComplete="off"
+      />
+      {erase.error && (
+        <Problem title={t("customers.erase_failed")} refused={refusalOf(erase.error)} />
+      )}
+    </FinalDialog>
   );
 }

@@ -1,12 +1,13 @@
 /** Asks before recordings are deleted for good, and says what returns. */
 
-import { Button, Group, Modal, Stack, Text, TextInput } from "@mantine/core";
+import { Text, TextInput } from "@mantine/core";
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { refusalOf } from "../api/client";
 import { type Deleted, library, type RecordingItem } from "../api/library";
 import { formatMinutes } from "../i18n/format";
+import { FinalDialog } from "../ui/FinalDialog";
 import { Problem } from "../ui/Problem";
 import { totalMs } from "./query";
 
@@ -37,40 +38,26 @@ export function DeleteDialog({ items, onClose, onDone }: DialogProps) {
   const count = items.length;
   const isMeant = count <= MANY || typed.trim() === String(count);
   return (
-    <Modal
-      opened
-      onClose={onClose}
+    <FinalDialog
       title={t("delete.title", { count })}
-      closeButtonProps={{ "aria-label": t("app.close") }}
+      keep={t("delete.keep")}
+      deed={t("delete.confirm")}
+      isMeant={isMeant}
+      isBusy={remove.isPending}
+      onConfirm={() => remove.mutate()}
+      onClose={onClose}
     >
-      <Stack gap="md">
-        <Text>{t("delete.returns", { minutes: formatMinutes(totalMs(items)) })}</Text>
-        <Text fw={650}>{t("delete.final")}</Text>
-        {count > MANY && (
-          <TextInput
-            label={t("delete.type", { count })}
-            value={typed}
-            onChange={(event) => setTyped(event.currentTarget.value)}
-            inputMode="numeric"
-          />
-        )}
-        {remove.error && (
-          <Problem title={t("delete.failed")} refused={refusalOf(remove.error)} />
-        )}
-        <Group justify="flex-end">
-          <Button variant="default" onClick={onClose} data-autofocus>
-            {t("delete.keep")}
-          </Button>
-          <Button
-            color="red"
-            disabled={!isMeant}
-            loading={remove.isPending}
-            onClick={() => remove.mutate()}
-          >
-            {t("delete.confirm")}
-          </Button>
-        </Group>
-      </Stack>
-    </Modal>
+      <Text>{t("delete.returns", { minutes: formatMinutes(totalMs(items)) })}</Text>
+      <Text fw={650}>{t("delete.final")}</Text>
+      {count > MANY && (
+        <TextInput
+          label={t("delete.type", { count })}
+          value={typed}
+          onChange={(event) => setTyped(event.currentTarget.value)}
+          inputMode="numeric"
+        />
+      )}
+      {remove.error && <Problem title={t("delete.failed")} refused={refusalOf(remove.error)} />}
+    </FinalDialog>
   );
 }

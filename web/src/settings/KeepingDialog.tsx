@@ -1,12 +1,13 @@
 /** Before recordings are kept for a shorter time: how many would go, and when. */
 
-import { Button, Group, List, Modal, Skeleton, Stack, Text, TextInput } from "@mantine/core";
+import { List, Skeleton, Text, TextInput } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { type Refused, refusalOf } from "../api/client";
 import { type Forecast, keeping } from "../api/keeping";
 import { formatMinutes, formatNumber } from "../i18n/format";
+import { FinalDialog } from "../ui/FinalDialog";
 import { Problem } from "../ui/Problem";
 import { AHEAD_DAYS } from "./GoingSoon";
 
@@ -34,38 +35,31 @@ export function KeepingDialog({ days, save, isBusy, refused, onClose }: DialogPr
   const title =
     days === null ? t("keeping.ask_two_years") : t("keeping.ask_days", { count: days });
   return (
-    <Modal
-      opened
-      onClose={onClose}
+    <FinalDialog
       title={title}
-      closeButtonProps={{ "aria-label": t("app.close") }}
+      keep={t("keeping.leave")}
+      deed={t("keeping.shorten")}
+      isMeant={isMeant}
+      isBusy={isBusy}
+      onConfirm={save}
+      onClose={onClose}
     >
-      <Stack gap="md">
-        {error && <Problem title={t("keeping.going_failed")} refused={refusalOf(error)} />}
-        {!data && !error && <Skeleton h={90} />}
-        {data && <WouldGo forecast={data} />}
-        {gone > 0 && (
-          <>
-            <Text fw={650}>{t("delete.final")}</Text>
-            <TextInput
-              label={t("delete.type", { count: gone })}
-              value={typed}
-              onChange={(event) => setTyped(event.currentTarget.value)}
-              inputMode="numeric"
-            />
-          </>
-        )}
-        {refused && <Problem title={t("record.not_saved")} refused={refused} />}
-        <Group justify="flex-end">
-          <Button variant="default" onClick={onClose} data-autofocus>
-            {t("keeping.leave")}
-          </Button>
-          <Button color="red" disabled={!isMeant} loading={isBusy} onClick={save}>
-            {t("keeping.shorten")}
-          </Button>
-        </Group>
-      </Stack>
-    </Modal>
+      {error && <Problem title={t("keeping.going_failed")} refused={refusalOf(error)} />}
+      {!data && !error && <Skeleton h={90} />}
+      {data && <WouldGo forecast={data} />}
+      {gone > 0 && (
+        <>
+          <Text fw={650}>{t("delete.final")}</Text>
+          <TextInput
+            label={t("delete.type", { count: gone })}
+            value={typed}
+            onChange={(event) => setTyped(event.currentTarget.value)}
+            inputMode="numeric"
+          />
+        </>
+      )}
+      {refused && <Problem title={t("record.not_saved")} refused={refused} />}
+    </FinalDialog>
   );
 }
 

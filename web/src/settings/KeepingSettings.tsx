@@ -1,18 +1,6 @@
 /** How long recordings are kept, and what happens without minutes. Only admins change it. */
 
-import {
-  Alert,
-  Button,
-  Group,
-  NumberInput,
-  Paper,
-  Radio,
-  Skeleton,
-  Stack,
-  Switch,
-  Text,
-  Title,
-} from "@mantine/core";
+import { NumberInput, Radio, Skeleton, Stack, Switch } from "@mantine/core";
 import {
   type UseMutationResult,
   useMutation,
@@ -28,6 +16,7 @@ import { Problem } from "../ui/Problem";
 import { GoingSoon } from "./GoingSoon";
 import { KeepingDialog } from "./KeepingDialog";
 import { changeOf, type Draft, draftOf, isShorter, isSpan, obstacleOf } from "./keepingForm";
+import { SettingsForm } from "./SettingsForm";
 
 const KEEPING = ["keeping", "rules"];
 
@@ -78,34 +67,21 @@ function KeepingForm({ rules, save }: FormProps) {
     else save.mutate(wanted);
   };
   return (
-    <Paper component="section" withBorder p="lg" bg="var(--panel)" aria-labelledby="keeping">
-      <Stack gap="lg" maw={680}>
-        <Title order={2} id="keeping">
-          {t("keeping.title")}
-        </Title>
-        {!isAdmin && <Alert variant="light">{t("record.read_only")}</Alert>}
-        <fieldset disabled={!isAdmin} style={{ border: 0, margin: 0, padding: 0 }}>
-          <Choices draft={draft} max={rules.retention_days_max} change={change} />
-        </fieldset>
-        {save.error && asked === null && (
-          <Problem title={t("record.not_saved")} refused={refusalOf(save.error)} />
-        )}
-        {isAdmin && (
-          <Group gap="md">
-            <Button
-              onClick={submit}
-              disabled={obstacle !== null}
-              loading={save.isPending && asked === null}
-            >
-              {t("keeping.save")}
-            </Button>
-            <Text size="sm" c="var(--quiet)" role="status">
-              {save.isSuccess && obstacle === "unchanged" && t("keeping.saved")}
-            </Text>
-          </Group>
-        )}
-        <GoingSoon />
-      </Stack>
+    <>
+      <SettingsForm
+        id="keeping"
+        title={t("keeping.title")}
+        isAdmin={isAdmin}
+        more={<GoingSoon />}
+        deed={t("keeping.save")}
+        status={save.isSuccess && obstacle === "unchanged" && t("keeping.saved")}
+        canSave={obstacle === null}
+        isBusy={save.isPending && asked === null}
+        refused={save.error && asked === null ? refusalOf(save.error) : null}
+        onSave={submit}
+      >
+        <Choices draft={draft} max={rules.retention_days_max} change={change} />
+      </SettingsForm>
       {asked !== null && (
         <KeepingDialog
           days={asked.retention_days}
@@ -115,7 +91,7 @@ function KeepingForm({ rules, save }: FormProps) {
           onClose={() => setAsked(null)}
         />
       )}
-    </Paper>
+    </>
   );
 }
 
@@ -128,7 +104,7 @@ interface ChoicesProps {
 function Choices({ draft, max, change }: ChoicesProps) {
   const { t } = useTranslation();
   return (
-    <Stack gap="lg">
+    <>
       <Radio.Group
         label={t("keeping.span")}
         description={t("keeping.span_hint")}
@@ -173,6 +149,6 @@ function Choices({ draft, max, change }: ChoicesProps) {
         checked={draft.encrypts}
         onChange={(event) => change({ encrypts: event.currentTarget.checked })}
       />
-    </Stack>
+    </>
   );
 }

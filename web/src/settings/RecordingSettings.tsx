@@ -1,19 +1,6 @@
 /** What calls are recorded, by whom, and what both sides hear before. Only admins change it. */
 
-import {
-  Alert,
-  Button,
-  Group,
-  Paper,
-  Radio,
-  Select,
-  Skeleton,
-  Stack,
-  Switch,
-  Text,
-  Textarea,
-  Title,
-} from "@mantine/core";
+import { Radio, Select, Skeleton, Stack, Switch, Text, Textarea } from "@mantine/core";
 import {
   type UseMutationResult,
   useMutation,
@@ -35,6 +22,7 @@ import {
   purposeLength,
   spokenOf,
 } from "./recordingForm";
+import { SettingsForm } from "./SettingsForm";
 
 export const CALL_SETTINGS = ["settings", "calls"];
 
@@ -72,42 +60,29 @@ function RecordingForm({ settings, save }: FormProps) {
   const obstacle = obstacleOf(draft, settings);
   const hint = obstacle === null || obstacle === "unchanged" ? null : obstacle;
   return (
-    <Paper component="section" withBorder p="lg" bg="var(--panel)" aria-labelledby="record">
-      <Stack gap="lg" maw={680}>
-        <Title order={2} id="record">
-          {t("record.title")}
-        </Title>
-        {!isAdmin && <Alert variant="light">{t("record.read_only")}</Alert>}
-        <fieldset disabled={!isAdmin} style={{ border: 0, margin: 0, padding: 0 }}>
-          <Stack gap="lg">
-            <Choices draft={draft} change={change} />
-            {draft.mode === "official" ? (
-              <Spoken draft={draft} settings={settings} change={change} />
-            ) : (
-              <AnnouncementSettings settings={settings} isAdmin={isAdmin} />
-            )}
-          </Stack>
-        </fieldset>
-        {save.error && (
-          <Problem title={t("record.not_saved")} refused={refusalOf(save.error)} />
-        )}
-        {isAdmin && (
-          <Group gap="md">
-            <Button
-              onClick={() => save.mutate(changeOf(draft, settings.version))}
-              disabled={obstacle !== null}
-              loading={save.isPending}
-            >
-              {t("record.save")}
-            </Button>
-            <Text size="sm" c="var(--quiet)" role="status">
-              {hint !== null && t(`record.obstacle.${hint}`)}
-              {save.isSuccess && obstacle === "unchanged" && t("record.saved")}
-            </Text>
-          </Group>
-        )}
-      </Stack>
-    </Paper>
+    <SettingsForm
+      id="record"
+      title={t("record.title")}
+      isAdmin={isAdmin}
+      deed={t("record.save")}
+      status={
+        <>
+          {hint !== null && t(`record.obstacle.${hint}`)}
+          {save.isSuccess && obstacle === "unchanged" && t("record.saved")}
+        </>
+      }
+      canSave={obstacle === null}
+      isBusy={save.isPending}
+      refused={save.error && refusalOf(save.error)}
+      onSave={() => save.mutate(changeOf(draft, settings.version))}
+    >
+      <Choices draft={draft} change={change} />
+      {draft.mode === "official" ? (
+        <Spoken draft={draft} settings={settings} change={change} />
+      ) : (
+        <AnnouncementSettings settings={settings} isAdmin={isAdmin} />
+      )}
+    </SettingsForm>
   );
 }
 

@@ -69,7 +69,7 @@ def main() -> int:
         correlate_s = time.process_time() - began
         began = time.process_time()
         # The phrase repeats itself every 20 s: only the expectation tells the place.
-        found = inspect(official, ours, expected_ms=-300)
+        found = inspect(official, ours, ends_ms=minutes * 60_000)
         inspect_s = time.process_time() - began
         began = time.process_time()
         cut_file(official, Path(folder) / "cut.ogg", ((300, minutes * 60_000 // 2),))

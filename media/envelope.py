@@ -17,14 +17,11 @@ BLOCK_PACKETS: Final = 50
 Floats = npt.NDArray[np.float32]
 
 
-def read_envelope(
-    reader: OpusReader, *, listen_ms: int | None = None, reads_on: bool = True
-) -> Floats:
+def read_envelope(reader: OpusReader, *, listen_ms: int | None = None) -> Floats:
     """Return the energy of each step of a file, all channels together.
 
-    Decodes no more than `listen_ms` of it, but reads it to its end unless told otherwise:
-    afterwards `reader.samples` is known. What libopus cannot decode counts as silence. Raises
-    `BadOgg` as the reader does. Takes 4 bytes for each step.
+    Reads no more than `listen_ms` of it. What libopus cannot decode counts as silence. Raises
+    `BadOgg` as the reader does, but only for what it has read. Takes 4 bytes for each step.
     """
     streams = reader.head.streams
     decoders = [_decoder(reader.head, index) for index in range(streams)]
@@ -34,9 +31,7 @@ def read_envelope(
     size = 0
     for packet in reader.packets():
         if wanted is not None and size >= wanted:
-            if not reads_on:
-                return steps.all()
-            continue
+            return steps.all()
         waiting.append(packet)
         size += packet.samples
         if len(waiting) == BLOCK_PACKETS:

@@ -1,6 +1,6 @@
 """Looks into recordings from outside, and cuts them: `python -m media.official inspect|cut …`.
 
-    inspect --file FILE [--against OURS [--laid-out 0:20000,35000:50000] [--expected MS]]
+    inspect --file FILE [--against OURS [--laid-out 0:20000,35000:50000] [--ends MS]]
     cut --file FILE --out OUT --keep 300:30300,…
 
 A process of its own, with low priority and bounded means: a foreign file that harms it harms
@@ -32,6 +32,8 @@ LISTEN_MS: Final = 180_000
 LISTEN_LONGER_MS: Final = 3 * 3_600_000
 """How much, where the beginning did not decide: one of them may be silent there."""
 _PER_MS: Final = SAMPLE_RATE // 1000
+_THEIRS: Final = "unreadable"
+_OURS: Final = "ours_unreadable"
 
 Intervals = tuple[tuple[int, int], ...]
 
@@ -56,42 +58,54 @@ class CutFile:
 
 
 def inspect(
-    file: Path, ours: Path | None = None, *, laid_out: Intervals = (), expected_ms: int = 0
+    file: Path,
+    ours: Path | None = None,
+    *,
+    laid_out: Intervals = (),
+    ends_ms: int | None = None,
 ) -> Inspected:
     """Read a file to its end, and lay it over our own recording if there is one.
 
     `laid_out` says when (in ms of real time since the capture began) what ours holds was
-    recorded. Raises `NotMade`.
+    recorded, `ends_ms` when the call ended: the file ended with it, which decides where several
+    places fit alike. Raises `NotMade`.
     """
-    heard, reader = _listen(file, LISTEN_MS)
+    reader = _read_through(file)
     if not reader.samples:
         raise NotMade("nothing_recorded", "it holds no audio")
     found = Inspected(-(-reader.samples // _PER_MS), reader.head.channels)
     if ours is None:
         return found
-    offset = None
+    expected_ms = None if ends_ms is None else ends_ms - found.duration_ms
+    offset = find_fine_offset(
+        spread_waveform(_hear(ours, _OURS), laid_out),
+        _hear(file, _THEIRS),
+        expected_ms=expected_ms,
+    )
     for listen_ms in (LISTEN_MS, LISTEN_LONGER_MS):
-        own = _listen_to_ours(ours, listen_ms)
-        offset = find_offset(spread(own, laid_out), heard, expected_ms=expected_ms)
-        if offset is not None or found.duration_ms <= listen_ms:
+        if offset is not None:
             break
-        heard, _ = _listen(file, LISTEN_LONGER_MS)
-    if offset is None:
-        offset = find_fine_offset(
-            spread_waveform(_hear(ours, "ours_unreadable"), laid_out),
-            _hear(file, "unreadable"),
+        offset = find_offset(
+            spread(_listen(ours, listen_ms, _OURS), laid_out),
+            _listen(file, listen_ms, _THEIRS),
+            expected_ms=expected_ms,
         )
+        if found.duration_ms <= listen_ms:
+            break
     if offset is None:
         return found
     return Inspected(found.duration_ms, found.channels, offset.ms, offset.certainty)
 
 
-def _listen(path: Path, listen_ms: int) -> tuple[Floats, OpusReader]:
+def _read_through(path: Path) -> OpusReader:
+    """Read a file from outside to its end; afterwards it is known to be sound."""
     try:
         with path.open("rb") as source:
             reader = OpusReader(source)
             _check_streams(reader)
-            return read_envelope(reader, listen_ms=listen_ms), reader
+            for _ in reader.packets():
+                pass
+            return reader
     except BadOgg as error:
         raise NotMade("not_ogg_opus", str(error)) from error
     except OSError as error:
@@ -106,12 +120,12 @@ def _hear(path: Path, code: str) -> Floats:
         raise NotMade(code, str(error)) from error
 
 
-def _listen_to_ours(path: Path, listen_ms: int) -> Floats:
+def _listen(path: Path, listen_ms: int, code: str) -> Floats:
     try:
         with path.open("rb") as source:
-            return read_envelope(OpusReader(source), listen_ms=listen_ms, reads_on=False)
+            return read_envelope(OpusReader(source), listen_ms=listen_ms)
     except (BadOgg, OSError) as error:
-        raise NotMade("ours_unreadable", str(error)) from error
+        raise NotMade(code, str(error)) from error
 
 
 def _check_streams(reader: OpusReader) -> None:
@@ -153,7 +167,7 @@ def main() -> int:
     looking = commands.add_parser("inspect")
     looking.add_argument("--against", type=Path)
     looking.add_argument("--laid-out", type=intervals, default=())
-    looking.add_argument("--expected", type=int, default=0)
+    looking.add_argument("--ends", type=int)
     cutting = commands.add_parser("cut")
     cutting.add_argument("--out", type=Path, required=True)
     cutting.add_argument("--keep", type=intervals, required=True)
@@ -167,9 +181,7 @@ def main() -> int:
 def _carry_out(asked: argparse.Namespace) -> Inspected | CutFile:
     if asked.command == "cut":
         return cut_file(asked.file, asked.out, asked.keep)
-    return inspect(
-        asked.file, asked.against, laid_out=asked.laid_out, expected_ms=asked.expected
-    )
+    return inspect(asked.file, asked.against, laid_out=asked.laid_out, ends_ms=asked.ends)
 
 
 if __name__ == "__main__":

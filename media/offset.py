@@ -18,6 +18,8 @@ FLOOR_DB: Final = -60.0
 """What is quieter than this below the loudest is silence."""
 AROUND_STEPS: Final = 300
 """The level around, that a level is compared with: 3 s."""
+EDGE_STEPS: Final = 10
+"""At its two ends a recording rises from nothing and falls back to it: all recordings do."""
 BLOCK_STEPS: Final = 1 << 16
 CERTAIN: Final = 6.0
 """How many standard deviations a match must stand out: the best of all places that unrelated
@@ -40,11 +42,13 @@ class Offset:
     """Standard deviations above what unrelated audio gives."""
 
 
-def find_offset(ours: Floats, others: Floats, *, expected_ms: int = 0) -> Offset | None:
+def find_offset(
+    ours: Floats, others: Floats, *, expected_ms: int | None = None
+) -> Offset | None:
     """Return where `others` begins, or None where nothing stands out.
 
     Both are envelopes of `STEP_MS`. Of several places that fit equally well the one nearest
-    to `expected_ms` is taken.
+    to `expected_ms` is taken, and none where nothing is expected.
     """
     lag_max = LAG_MS_MAX // STEP_MS
     left, right = _relief(ours), _relief(others)
@@ -56,8 +60,13 @@ def find_offset(ours: Floats, others: Floats, *, expected_ms: int = 0) -> Offset
         return None
     lags = np.flatnonzero(standing >= AS_GOOD * best)
     peaks = [lag for lag in lags.tolist() if standing[lag] >= _around(standing, lag).max()]
-    expected = expected_ms // STEP_MS + lag_max
-    chosen = min(peaks, key=lambda lag: abs(lag - expected))
+    if expected_ms is None:
+        if peaks[-1] - peaks[0] > NEIGHBOURS:
+            return None
+        chosen = int(standing.argmax())
+    else:
+        expected = expected_ms // STEP_MS + lag_max
+        chosen = min(peaks, key=lambda lag: abs(lag - expected))
     return Offset((chosen - lag_max) * STEP_MS, round(float(standing[chosen]), 1))
 
 
@@ -76,6 +85,7 @@ def _relief(steps: Floats) -> Floats | None:
     begin = np.maximum(index - AROUND_STEPS, 0)
     end = np.minimum(index + AROUND_STEPS + 1, len(level))
     relief = (level - (sums[end] - sums[begin]) / (end - begin)).astype(np.float32)
+    relief[:EDGE_STEPS] = relief[-EDGE_STEPS:] = 0.0
     return relief if float(np.abs(relief).max()) > 1.0 else None
 
 

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from media.envelope import Floats
-from media.offset import Offset
+from media.offset import Doubles, Offset
 from media.ogg_opus import SAMPLE_RATE
 
 RATE: Final = 8_000
@@ -27,7 +27,7 @@ CERTAIN: Final = 20.0
 """How many standard deviations a match must stand out. A second of speech comes to 30 and more,
 single sounds that two recordings share to as much as that: so the rest has to fit too."""
 UNIQUE: Final = 0.6
-"""Another place that reaches this part of the best makes it undecidable."""
+"""Another place that reaches this part of the best makes it undecidable by itself."""
 FITS: Final = 0.5
 """How well both must rise and fall together where they overlap (correlation of levels)."""
 PEAK_SAMPLES: Final = RATE * 15 // 1000
@@ -66,17 +66,20 @@ def spread_waveform(waveform: Floats, intervals: Sequence[tuple[int, int]]) -> F
     return laid
 
 
-def find_fine_offset(ours: Floats, others: Floats) -> Offset | None:
-    """Return where `others` begins, or None where nothing stands out, or more than one place.
+def find_fine_offset(
+    ours: Floats, others: Floats, *, expected_ms: int | None = None
+) -> Offset | None:
+    """Return where `others` begins, or None where nothing stands out.
 
-    Both are waveforms at 8 kHz, the beginnings of the recordings.
+    Both are waveforms at 8 kHz, the beginnings of the recordings. Of several places that stand
+    out the one nearest to `expected_ms` is taken, and none where nothing is expected.
     """
     overlap_min = OVERLAP_MS_MIN * RATE // 1000
     if min(len(ours), len(others)) < overlap_min or not (ours.any() and others.any()):
         return None
     size = 1 << int(len(ours) + len(others) - 1).bit_length()
-    product = _whitened(ours, size) * np.conj(_whitened(others, size))
-    alike = np.fft.irfft(product, size)
+    spectra = _whitened(ours, size), _whitened(others, size)
+    alike = np.fft.irfft(spectra[0] * np.conj(spectra[1]), size)
     lag_max = LAG_MS_MAX * RATE // 1000
     first = -min(lag_max, len(others) - overlap_min)
     last = min(lag_max, len(ours) - overlap_min)
@@ -84,16 +87,34 @@ def find_fine_offset(ours: Floats, others: Floats) -> Offset | None:
     spread = float(np.median(standing)) / 0.6745
     if spread <= 0.0:
         return None
+    expected = None if expected_ms is None else expected_ms * PER_MS - first
+    chosen = _chosen(standing, expected)
+    if chosen is None:
+        return None
+    certainty = float(standing[chosen]) / spread
+    if certainty < CERTAIN:
+        return None
+    # A tone of one side would hide how the other side's words rise and fall.
+    heard = [
+        np.fft.irfft(spectrum, size)[: len(each)]
+        for spectrum, each in zip(spectra, (ours, others), strict=True)
+    ]
+    if _fit(heard[0], heard[1], chosen + first) < FITS:
+        return None
+    return Offset(round((chosen + first) * 1000 / RATE), round(certainty, 1))
+
+
+def _chosen(standing: Doubles, expected: int | None) -> int | None:
+    """Return the place that stands out, of several the one nearest to the expected one."""
     best = int(standing.argmax())
-    certainty = float(standing[best]) / spread
-    others_best = np.concatenate(
-        (standing[: max(0, best - PEAK_SAMPLES)], standing[best + PEAK_SAMPLES + 1 :])
-    )
-    if certainty < CERTAIN or others_best.max(initial=0.0) > UNIQUE * standing[best]:
+    rivals = np.flatnonzero(standing > UNIQUE * standing[best])
+    if int(np.abs(rivals - best).max()) <= PEAK_SAMPLES:
+        return best
+    if expected is None:
         return None
-    if _fit(ours, others, best + first) < FITS:
-        return None
-    return Offset(round((best + first) * 1000 / RATE), round(certainty, 1))
+    nearest = int(rivals[np.abs(rivals - expected).argmin()])
+    begin = max(0, nearest - PEAK_SAMPLES)
+    return begin + int(standing[begin : nearest + PEAK_SAMPLES + 1].argmax())
 
 
 def _whitened(waveform: Floats, size: int) -> Complexes:
@@ -108,7 +129,7 @@ def _whitened(waveform: Floats, size: int) -> Complexes:
     return np.asarray(weighted, dtype=np.complex128)
 
 
-def _fit(ours: Floats, others: Floats, lag: int) -> float:
+def _fit(ours: Doubles, others: Doubles, lag: int) -> float:
     """Return how alike the levels of both are where they overlap, from -1 to 1."""
     left, right = ours[max(0, lag) :], others[max(0, -lag) :]
     count = min(len(left), len(right)) // LEVEL_SAMPLES * LEVEL_SAMPLES
@@ -118,7 +139,7 @@ def _fit(ours: Floats, others: Floats, lag: int) -> float:
     return float(np.corrcoef(mine, theirs)[0, 1])
 
 
-def _levels(waveform: Floats) -> Floats:
+def _levels(waveform: Doubles) -> Floats:
     """Return the level of each hundredth of a second in dB, silence cut off."""
     power = np.square(waveform.reshape(-1, LEVEL_SAMPLES)).mean(axis=1)
     level = 10 * np.log10(np.maximum(power, float(power.max()) * 1e-4 + 1e-12))

@@ -31,10 +31,11 @@ class OfficialFiles(FileWork):
 
     @override
     async def inspect(
-        self, fd: int, *, ours: KeptFile | None, laid_out: Intervals, expected_ms: int
+        self, fd: int, *, ours: KeptFile | None, laid_out: Intervals, ends_ms: int | None
     ) -> Inspected:
         arguments = ["media.official", "inspect", "--file", f"/dev/fd/{fd}"]
-        arguments.append(f"--expected={expected_ms}")
+        if ends_ms is not None:
+            arguments.append(f"--ends={ends_ms}")
         if ours is None:
             said = await self._run(arguments, fd)
         else:

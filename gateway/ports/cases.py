@@ -143,9 +143,13 @@ class FileWork(Protocol):
     """
 
     async def inspect(
-        self, fd: int, *, ours: KeptFile | None, laid_out: Intervals, expected_ms: int
+        self, fd: int, *, ours: KeptFile | None, laid_out: Intervals, ends_ms: int | None
     ) -> Inspected:
-        """Look into a fetched file, and lay it over our own recording."""
+        """Look into a fetched file, and lay it over our own recording.
+
+        Both times are the capture's: `laid_out` says when what ours holds was recorded,
+        `ends_ms` when the call ended, as far as that is known.
+        """
 
     async def cut_fetched(self, fd: int, key: str, keep: Intervals) -> KeptFile:
         """Keep intervals of a fetched file under a name of `core.recording.files`."""

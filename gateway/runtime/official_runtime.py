@@ -148,7 +148,8 @@ class OfficialRuntime:
         await self._ensure_case(call_id)
         recording = await self._world.recordings.find(call_id)
         segments = () if recording is None else recording.assembled.segments
-        await self._tell_local(call_id, local_copy(_segments(segments)))
+        began_at = None if recording is None else recording.assembled.began_at
+        await self._tell_local(call_id, local_copy(_segments(segments), began_at=began_at))
 
     async def _ensure_case(self, call_id: CallId) -> None:
         """Open the case of a call whose own order to do so was lost."""

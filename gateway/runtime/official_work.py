@@ -26,7 +26,7 @@ from gateway.ports.clock import Clock
 from gateway.ports.jobs import Job, JobWork, NotWanted, TryLater
 from gateway.ports.official import FetchedFile, FetchFailed, FetchFault, MediaFiles
 from gateway.runtime.official_intake import WantedFile, wanted_file
-from gateway.runtime.reconciler import Fetched, Reconciler, expected_offset_ms, laid_out
+from gateway.runtime.reconciler import Fetched, Reconciler, laid_out
 
 _log = structlog.get_logger(__name__)
 
@@ -143,7 +143,7 @@ class FetchRecording(JobWork):
                 fetched.fd,
                 ours=case.files.local,
                 laid_out=laid_out(case.facts.local),
-                expected_ms=expected_offset_ms(),
+                ends_ms=case.facts.ends_ms,
             )
         except Unsound as error:
             # Its digest is right, so it will never be another one.

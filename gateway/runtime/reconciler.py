@@ -13,7 +13,6 @@ import structlog
 from gateway.core.errors import StoreDown
 from gateway.core.ids import AccountId, CallId
 from gateway.core.quota.charge import Stamp
-from gateway.core.recording.announcement import MARGIN_MS
 from gateway.core.recording.facts import MISSING, Fact, Facts, LocalCopy, OfficialCopy, learn
 from gateway.core.recording.files import FileRole, cut_key
 from gateway.core.recording.intervals import Interval, Intervals, tidy
@@ -255,11 +254,6 @@ def _look_at(facts: Facts, conclusion: Conclusion | None) -> float | None:
 
 def _note(conclusion: Conclusion | None) -> str:
     return "" if conclusion is None else f"reconciled: {conclusion.verdict}"
-
-
-def expected_offset_ms() -> int:
-    """Return where an official file should begin in our capture's time."""
-    return -MARGIN_MS
 
 
 def laid_out(local: LocalCopy | None) -> Intervals:

@@ -19,6 +19,8 @@ from tests.e2e.test_recording import Recorded, recording
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 WISH = Wish(Records.BOTH, purpose="quality assurance", language="en", transcribes=True)
+SPEECH_LOOP_MS = 3_000
+"""The sandbox says the words again as soon as it has said them; no sooner than after this."""
 SPEECH = {"kind": "speech", "text": "Good morning. I am calling about the order of last week."}
 
 
@@ -74,6 +76,15 @@ async def _now_ms(talk: Talk) -> float:
     return float(begin + heard["duration_s"] * 1000)
 
 
+async def misplaced_ms(talk: Talk, facts: dict[str, Any]) -> float:
+    """How far from where it began WhatsApp's recording was laid over ours."""
+    [copy] = facts["officials"]
+    report = await talk.report()
+    [began_ms] = [e["at_ms"] for e in report["timeline"] if e["event"] == "recording.began"]
+    placed_ms = facts["local"]["began_at"] * 1000 + copy["offset_ms"]
+    return float(abs(placed_ms - report["began_at"] * 1000 - began_ms))
+
+
 async def test_the_announcement_is_learned_and_both_recordings_agree(
     open_stack: OpenStack,
 ) -> None:
@@ -108,7 +119,8 @@ async def test_metas_recording_stops_where_the_minutes_did(open_stack: OpenStack
         talk = await take_call(room.stack, room.agent, says=SPEECH)
         await talked(room, talk, 20.0)
         end = await verdict(room, talk)
-        assert (end["verdict"], end["stored_ms"]) == ("trimmed_to_quota", 12_000)
+        assert (end["verdict"], end["stored_ms"]) == ("trimmed_to_quota", 12_000), end["facts"]
+        assert await misplaced_ms(talk, end["facts"]) < SPEECH_LOOP_MS / 2
         assert (await room.settled())["free_ms"] == 0
         kept = row(room, "recordings", talk.call_id)
         assert kept is not None

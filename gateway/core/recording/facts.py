@@ -29,6 +29,8 @@ class LocalCopy:
     """What was deliberately not recorded."""
     stopped_by_quota: bool = False
     """At least once nothing more was granted."""
+    began_at: float | None = None
+    """When the capture began, wall clock, seconds; None: not known."""
 
     @property
     def is_there(self) -> bool:
@@ -89,6 +91,22 @@ class Facts:
     have been, less what was waited for."""
 
     @property
+    def ends_ms(self) -> int | None:
+        """When the call ended, in the capture's time; None: not known.
+
+        A capture that the quota did not stop ended with the call, as exactly as can be.
+        """
+        local = self.local
+        if local is None or not local.is_there:
+            return None
+        last = local.granted[-1].end
+        if not local.stopped_by_quota:
+            return last
+        if local.began_at is None:
+            return None
+        return max(last, round((self.ended_at - local.began_at) * 1000))
+
+    @property
     def official(self) -> OfficialCopy | None:
         """The one that counts: the longest."""
         return max(
@@ -147,8 +165,9 @@ def _fuller(known: LocalCopy | None, told: LocalCopy) -> LocalCopy:
     return max(known, told, key=_fullness)
 
 
-def _fullness(copy: LocalCopy) -> tuple[int, bool, Intervals, Intervals]:
-    return (copy.duration_ms, copy.stopped_by_quota, copy.granted, copy.paused)
+def _fullness(copy: LocalCopy) -> tuple[int, bool, Intervals, Intervals, float]:
+    began_at = copy.began_at or 0.0
+    return (copy.duration_ms, copy.stopped_by_quota, copy.granted, copy.paused, began_at)
 
 
 def _with_copy(known: tuple[OfficialCopy, ...], told: OfficialCopy) -> tuple[OfficialCopy, ...]:
@@ -181,8 +200,8 @@ class Segment:
     stopped_by_quota: bool = False
 
 
-def local_copy(segments: Iterable[Segment]) -> LocalCopy:
-    """Lay a capture's segments out in real time."""
+def local_copy(segments: Iterable[Segment], *, began_at: float | None = None) -> LocalCopy:
+    """Lay a capture's segments out in real time; `began_at` is wall clock, seconds."""
     granted: list[Interval] = []
     paused: list[Interval] = []
     stopped = False
@@ -195,4 +214,4 @@ def local_copy(segments: Iterable[Segment]) -> LocalCopy:
             at += length_ms
         granted.append(Interval(at, at + segment.duration_ms - recorded))
         stopped = stopped or segment.stopped_by_quota
-    return LocalCopy(tidy(granted), tidy(paused), stopped_by_quota=stopped)
+    return LocalCopy(tidy(granted), tidy(paused), stopped_by_quota=stopped, began_at=began_at)

@@ -142,7 +142,7 @@ def _local(facts: Facts, verdict: Verdict) -> Conclusion:
 def _with_official(facts: Facts, official: OfficialCopy, free_ms: int) -> Conclusion:
     if facts.local is None or not facts.local.is_there:
         return _official_only(official, free_ms)
-    return _compare(facts.local, official, facts.surplus_max_ms, free_ms)
+    return _compare(facts, facts.local, official, free_ms)
 
 
 def _official_only(official: OfficialCopy, free_ms: int) -> Conclusion:
@@ -179,9 +179,9 @@ class _Overlay:
 
 
 def _compare(
-    local: LocalCopy, official: OfficialCopy, surplus_max_ms: int, free_ms: int
+    facts: Facts, local: LocalCopy, official: OfficialCopy, free_ms: int
 ) -> Conclusion:
-    overlay = _lay_over(local, official, surplus_max_ms)
+    overlay = _lay_over(facts, local, official)
     local_ms, inside_ms, beyond_ms = (
         total(each) for each in (overlay.local, overlay.inside, overlay.beyond)
     )
@@ -216,12 +216,12 @@ def _compare(
     )
 
 
-def _lay_over(local: LocalCopy, official: OfficialCopy, surplus_max_ms: int) -> _Overlay:
+def _lay_over(facts: Facts, local: LocalCopy, official: OfficialCopy) -> _Overlay:
     begins_ms = official.offset_ms
     granted = local.granted
     if begins_ms is None:
-        begins_ms = assumed_offset(local, official)
-    elif FRAME_MS < begins_ms <= surplus_max_ms:
+        begins_ms = _assumed_offset(facts, official)
+    elif FRAME_MS < begins_ms <= facts.surplus_max_ms:
         # The capture began during the announcement: its head may not be kept.
         granted = without(granted, (Interval(0, begins_ms),))
     span = (Interval(begins_ms, begins_ms + official.duration_ms),)
@@ -233,15 +233,13 @@ def _lay_over(local: LocalCopy, official: OfficialCopy, surplus_max_ms: int) -> 
     )
 
 
-def assumed_offset(local: LocalCopy, official: OfficialCopy) -> int:
+def _assumed_offset(facts: Facts, official: OfficialCopy) -> int:
     """Say where an official file begins that cannot be compared, in silence for instance.
 
-    Both end with the call, unless the quota stopped ours; a shorter file has rather lost its
-    end.
+    It ends with the call. A shorter one has rather lost its end than its beginning.
     """
-    if local.stopped_by_quota or not local.is_there:
-        return 0
-    return min(0, local.granted[-1].end - official.duration_ms)
+    ends_ms = facts.ends_ms
+    return 0 if ends_ms is None else min(0, ends_ms - official.duration_ms)
 
 
 def _is_open(facts: Facts) -> bool:

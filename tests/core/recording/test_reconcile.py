@@ -279,6 +279,33 @@ def test_files_that_cannot_be_compared_are_laid_end_to_end() -> None:
     assert seen(books) == ("matched", "official", "60000", "settle +60000")
 
 
+def test_a_file_that_cannot_be_compared_is_cut_where_the_minutes_ran_out() -> None:
+    books = Books(facts=Facts(Mode.OFFICIAL, ended_at=1_060.0))
+    books.tell(replace(CUT, began_at=1_000.0), 1_060.0)
+    books.tell(replace(RIGHT, duration_ms=62_000, offset_ms=None), 1_060.0 + MINUTE)
+    assert seen(books) == ("trimmed_to_quota", "official", "30000", "settle +30000")
+    assert books.conclusion is not None
+    assert books.conclusion.kept_official == (Interval(2_000, 32_000),)
+
+
+@pytest.mark.parametrize(
+    ("local", "ends_ms"),
+    [
+        (None, None),
+        (MISSING, None),
+        (PRESENT, 60_000),
+        (CUT, None),
+        (replace(CUT, began_at=910.0), 90_000),
+        # A clock that was set back during the call.
+        (replace(CUT, began_at=2_000.0), 30_000),
+    ],
+)
+def test_when_a_call_ended_is_known_in_the_time_of_its_capture(
+    local: LocalCopy | None, ends_ms: int | None
+) -> None:
+    assert Facts(Mode.OFFICIAL, ended_at=1_000.0, local=local).ends_ms == ends_ms
+
+
 @pytest.mark.parametrize(
     ("at", "verdict"), [(14 * MINUTE, None), (15 * MINUTE, Verdict.LOCAL_ONLY)]
 )

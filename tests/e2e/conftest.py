@@ -1,9 +1,13 @@
 """Stacks of sandbox, gateway and media worker, each in a private folder."""
 
+import contextlib
+import itertools
+import sqlite3
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,6 +20,10 @@ from tests.e2e.talks import CUSTOMERS, end_all_calls
 
 OpenStack = Callable[..., AbstractAsyncContextManager[Stack]]
 AGENTS = 4
+PATIENT = {"claim_max_s": "15"}
+"""A busy machine may hold up an agent's sound for seconds; that must not cost them a call."""
+TRACED_MAX = 3
+"""Of so many calls the course is shown when a test fails."""
 SUPERVISOR = AGENTS
 """Place of the supervisor among the people."""
 
@@ -48,16 +56,38 @@ async def fresh_stack(options: StackOptions | None = None) -> AsyncIterator[Stac
     with tempfile.TemporaryDirectory(prefix="callgate-test-") as name:
         folder = Path(name)
         try:
-            async with Stack(folder, options) as stack:
+            async with Stack(folder, patient(options or StackOptions())) as stack:
                 yield stack
         except BaseException:
             show_logs(folder)
             raise
 
 
+def patient(options: StackOptions) -> StackOptions:
+    """Wait longer for what depends on how busy the machine is."""
+    return replace(options, settings=PATIENT | dict(options.settings))
+
+
 def show_logs(folder: Path) -> None:
     for log in (*folder.glob("*.log"), *folder.glob("data/media/*.log")):
         sys.stderr.write(f"--- {log.name}\n{log.read_text()[-8000:]}\n")
+    with contextlib.suppress(sqlite3.Error):
+        show_traces(folder / "data" / "callgate.db")
+
+
+def show_traces(path: Path) -> None:
+    """Tell the last calls step by step."""
+    with contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as database:
+        lines = database.execute(
+            "SELECT call_id, at, source, step, fields FROM call_trace"
+            " WHERE call_id IN (SELECT call_id FROM calls ORDER BY created_at DESC LIMIT ?)"
+            " ORDER BY call_id, at, position",
+            (TRACED_MAX,),
+        ).fetchall()
+    for call_id, traced in itertools.groupby(lines, key=lambda line: line[0]):
+        sys.stderr.write(f"--- trace of call {call_id}\n")
+        for _, at, source, step, fields in traced:
+            sys.stderr.write(f"{at:.3f} {source:10} {step} {fields}\n")
 
 
 @pytest.fixture

@@ -1,5 +1,7 @@
 """What `callgate demo --check` checks holds, in both directions of calling."""
 
+import os
+
 import pytest
 
 from gateway.demo.check import check_calls
@@ -21,6 +23,10 @@ async def test_a_tone_is_heard_both_ways_in_both_directions_of_calling(stack: St
         assert each.packets_from_customer > 150
 
 
+@pytest.mark.soak
+@pytest.mark.skipif(
+    not os.environ.get("CALLGATE_TEST_SOAK"), reason="`make demo-check` does just this"
+)
 async def test_whatsapps_recording_agrees_with_ours_and_stops_where_the_minutes_do(
     open_stack: OpenStack,
 ) -> None:

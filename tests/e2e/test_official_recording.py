@@ -95,7 +95,7 @@ async def test_the_announcement_is_learned_and_both_recordings_agree(
             talk = await begin(room.stack, room.agent, says=SPEECH)
             # A hum tells no moment from another: what is compared is the customer's speech.
             await room.agent.request("POST", f"/calls/{talk.call_id}/mute", {"muted": True})
-            await talked(room, talk, 12.0)
+            await talked(room, talk, 8.0)
             ends.append(await verdict(room, talk))
             await room.settled()
         # The first estimate waits too long for this voice; two measurements correct it.

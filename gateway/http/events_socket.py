@@ -69,24 +69,26 @@ class EventSockets:
 
     async def _converse(self, opened: OpenSocket) -> None:
         await self._deps.desk.enter(opened.person)
+        sides = [
+            asyncio.create_task(side)
+            for side in (self._listen(opened), self._tell(opened), opened.sent_away())
+        ]
         try:
-            listening = asyncio.create_task(self._listen(opened))
-            telling = asyncio.create_task(self._tell(opened))
-            try:
-                await asyncio.wait({listening, telling}, return_when=asyncio.FIRST_COMPLETED)
-            finally:
-                for task in (telling, listening):
-                    task.cancel()
-                await asyncio.gather(listening, telling, return_exceptions=True)
+            await asyncio.wait(sides, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            await self._deps.desk.leave(opened.person)
-            await opened.close(GOING_AWAY, "closed")
+            for side in sides:
+                side.cancel()
+            await asyncio.gather(*sides, return_exceptions=True)
+            try:
+                await opened.close()
+            finally:
+                await self._deps.desk.leave(opened.person)
 
     async def _listen(self, opened: OpenSocket) -> None:
         """Take what the browser says until it goes; it may say that it is alive."""
         async for message in opened.socket:
             if message.type is not WSMsgType.TEXT or not _is_alive(message.data):
-                await opened.close(BAD_MESSAGE, "unexpected message")
+                opened.send_away(BAD_MESSAGE, "unexpected message")
                 return
             await self._register.alive(opened)
 
@@ -101,12 +103,12 @@ class EventSockets:
                 async for event in news:
                     if is_for(opened.person, event):
                         await _send_event(opened, event)
-            await opened.close(TOO_SLOW, "too slow")
+            opened.send_away(TOO_SLOW, "too slow")
         except TimeoutError:
-            await opened.close(TOO_SLOW, "too slow")
+            opened.send_away(TOO_SLOW, "too slow")
         except CallgateError as error:
             _log.warning("a window got no snapshot", reason=type(error).__name__)
-            await opened.close(GOING_AWAY, "not now")
+            opened.send_away(GOING_AWAY, "not now")
         except ConnectionError:
             return  # The browser is gone; the listener ends the conversation.
 

@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 
 import structlog
@@ -48,6 +48,10 @@ class OpenSocket:
     own_calls: set[str] = field(default_factory=set)
     """Live calls that the person talks on: they are not signed out in the middle of one."""
     closed_with: int | None = None
+    _reason: str = ""
+    _is_unwanted: asyncio.Event = field(default_factory=asyncio.Event)
+    is_gone: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when it is served no more."""
 
     @property
     def person(self) -> Person:
@@ -70,14 +74,27 @@ class OpenSocket:
         else:
             self.own_calls.discard(str(view.get("id")))
 
-    async def close(self, code: int, reason: str) -> None:
-        """Close once, with the first code given; a browser that does not read is cut off."""
-        if self.closed_with is not None:
-            return
-        self.closed_with = code
+    def send_away(self, code: int, reason: str) -> None:
+        """Have it closed by whoever serves it; the first code given is the one."""
+        if self.closed_with is None:
+            self.closed_with, self._reason = code, reason
+            self._is_unwanted.set()
+
+    async def sent_away(self) -> None:
+        """Wait until it is to be closed."""
+        await self._is_unwanted.wait()
+
+    async def close(self) -> None:
+        """Close once nobody reads from it any more; a browser that does not read is cut off.
+
+        A close while somebody reads drops the connection before the browser has answered, and
+        then it may not learn the code (aiohttp, `WebSocketResponse.close`).
+        """
+        self.send_away(GOING_AWAY, "closed")
+        assert self.closed_with is not None
         try:
             async with asyncio.timeout(2 * CLOSE_TIMEOUT_S):
-                await self.socket.close(code=code, message=reason.encode())
+                await self.socket.close(code=self.closed_with, message=self._reason.encode())
         except (TimeoutError, ConnectionError):
             if self.request.transport is not None:
                 self.request.transport.abort()
@@ -99,7 +116,6 @@ class SocketRegister:
         self._metrics = metrics
         self._alive_within_s = alive_within_s
         self._open: set[OpenSocket] = set()
-        self._closing: set[asyncio.Task[None]] = set()
 
     def is_full(self, user_id: UserId) -> bool:
         """Whether another window of this person would be one too many."""
@@ -115,6 +131,7 @@ class SocketRegister:
             yield
         finally:
             self._open.discard(opened)
+            opened.is_gone.set()
             self._metrics.sockets.dec()
             if opened.closed_with is not None:
                 self._metrics.sockets_closed.labels(str(opened.closed_with)).inc()
@@ -144,16 +161,19 @@ class SocketRegister:
 
     async def close_all(self, _app: web.Application) -> None:
         """Send every browser away, to come back to another process."""
-        await asyncio.gather(
-            *(opened.close(GOING_AWAY, "going away") for opened in list(self._open)),
-            *self._closing,
-        )
+        opened = list(self._open)
+        for each in opened:
+            each.send_away(GOING_AWAY, "going away")
+        # The application ends in time, whatever those who serve them wait for.
+        with suppress(TimeoutError):
+            async with asyncio.timeout(3 * CLOSE_TIMEOUT_S):
+                await asyncio.gather(*(each.is_gone.wait() for each in opened))
 
     def _close_the_silent(self) -> None:
         now = self._clock.monotonic()
         for opened in self._open:
             if now - opened.alive_at > self._alive_within_s:
-                self._close(opened, GOING_AWAY, "not heard of")
+                opened.send_away(GOING_AWAY, "not heard of")
 
     async def _close_the_ended(self) -> None:
         ids = {opened.signed_in.session.session_id for opened in self._open}
@@ -162,7 +182,7 @@ class SocketRegister:
         ended = await self._sessions.ended(ids, now=self._clock.wall())
         for opened in list(self._open):
             if opened.signed_in.session.session_id in ended:
-                self._close(opened, SESSION_ENDED, "session ended")
+                opened.send_away(SESSION_ENDED, "session ended")
 
     async def _hold_those_in_calls(self) -> None:
         now = self._clock.monotonic()
@@ -171,9 +191,3 @@ class SocketRegister:
                 opened.held_at = now
                 wall = self._clock.wall()
                 await self._sessions.hold(opened.token, now=wall, until=wall + HOLD_FOR_S)
-
-    def _close(self, opened: OpenSocket, code: int, reason: str) -> None:
-        if opened.closed_with is None:
-            task = asyncio.create_task(opened.close(code, reason))
-            self._closing.add(task)
-            task.add_done_callback(self._closing.discard)

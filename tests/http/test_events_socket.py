@@ -219,6 +219,32 @@ async def test_signing_out_closes_this_browsers_windows_and_no_others(site: Site
         assert (await other.receive_json())["code"] == "still"
 
 
+async def test_the_connection_stays_until_the_browser_has_taken_its_leave(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in (events_socket, socket_register):
+        monkeypatch.setattr(module, "CLOSE_TIMEOUT_S", 60.0)
+    async with browser_of(site) as browser:
+        await browser.sign_in(Role.AGENT)
+        async with browser.http.ws_connect(
+            site.api("/events"), headers={"Origin": site.origin}, autoclose=False
+        ) as socket:
+            await socket.receive_json()
+            async with await browser.ask("POST", "/logout") as response:
+                assert response.status == 204
+            message = await socket.receive()
+            assert (message.type, message.data) == (WSMsgType.CLOSE, 4401)
+            connection = socket._response.connection
+            assert connection is not None
+            transport = connection.transport
+            assert transport is not None
+            for _ in range(100):
+                await asyncio.sleep(0)
+            assert not transport.is_closing()
+            await socket.close()
+            assert (socket.close_code, socket.exception()) == (4401, None)
+
+
 async def test_a_browser_that_says_nothing_is_sent_away(site: Site) -> None:
     async with watching(site, Role.AGENT) as (silent, _):
         site.clock.shift_s += 14

@@ -1,10 +1,12 @@
 """Fixtures that every part of the suite may use."""
 
+import gc
 import os
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
+from aiohttp import web_app
 from hypothesis import HealthCheck, settings
 
 Rounds = Callable[..., int]
@@ -28,6 +30,22 @@ def seed(request: pytest.FixtureRequest) -> int:
     value = int(os.environ.get("CALLGATE_TEST_SEED") or random.SystemRandom().getrandbits(32))
     print(f"seed of {request.node.name}: {value} (repeat with CALLGATE_TEST_SEED={value})")  # noqa: T201
     return value
+
+
+@pytest.fixture(scope="module", autouse=True)
+def applications_are_forgotten() -> Iterator[None]:
+    """Let go of what a module served: aiohttp keeps 1,024 applications with all they hold.
+
+    A heap of a million objects makes each full collection a second in which nothing moves.
+    """
+    yield
+    web_app._cached_build_middleware.cache_clear()
+
+
+def pytest_collection_finish() -> None:
+    """Spare the collector what all tests need to the end: modules, and the tests themselves."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -96,11 +96,12 @@ async def test_the_user_hears_nothing_that_was_said_before_pick_up(business: Bus
         call = await business.dial(sandbox, peer)
         connect = await business.wait("calls", "connect")
         await peer.take_answer(connect["session"]["sdp"])
-        first = await call.record.wait_for("rtp.first_received", 20)
+        await call.record.wait_for("rtp.first_received", 20)
         call.answer()
         picked_up = await call.record.wait_for("call.accepted", 20)
         await call.record.wait_for("rtp.first_heard", 20)
-        assert first.at_ms < picked_up.at_ms
+        course = [moment.event for moment in call.record.timeline]
+        assert course.index("rtp.first_received") < course.index("call.accepted")
         assert call.hearing.first_at_ms is not None
         assert call.hearing.first_at_ms >= picked_up.at_ms
         assert not call.record.faults

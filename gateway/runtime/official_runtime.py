@@ -148,8 +148,7 @@ class OfficialRuntime:
         await self._ensure_case(call_id)
         recording = await self._world.recordings.find(call_id)
         segments = () if recording is None else recording.assembled.segments
-        began_at = None if recording is None else recording.assembled.began_at
-        await self._tell_local(call_id, local_copy(_segments(segments), began_at=began_at))
+        await self._tell_local(call_id, local_copy(_segments(segments)))
 
     async def _ensure_case(self, call_id: CallId) -> None:
         """Open the case of a call whose own order to do so was lost."""
@@ -215,6 +214,7 @@ def _segments(stored: Sequence[Any]) -> list[Segment]:
             duration_ms=each["duration_ms"],
             pauses=tuple((place, length) for place, length in each.get("pauses", ())),
             stopped_by_quota=each.get("end_reason") == QUOTA,
+            started_at=each["started_unix_ms"] / 1000 if "started_unix_ms" in each else None,
         )
         for each in stored
         if isinstance(each, dict) and "offset_ms" in each

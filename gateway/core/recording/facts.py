@@ -198,14 +198,19 @@ class Segment:
     pauses: tuple[tuple[int, int], ...] = ()
     """Place on the segment's recorded timeline and real length of each pause, in ms."""
     stopped_by_quota: bool = False
+    started_at: float | None = None
+    """When it was begun, wall clock, seconds."""
 
 
-def local_copy(segments: Iterable[Segment], *, began_at: float | None = None) -> LocalCopy:
-    """Lay a capture's segments out in real time; `began_at` is wall clock, seconds."""
+def local_copy(segments: Iterable[Segment]) -> LocalCopy:
+    """Lay a capture's segments out in real time."""
     granted: list[Interval] = []
     paused: list[Interval] = []
     stopped = False
+    began_at: float | None = None
     for segment in segments:
+        if segment.started_at is not None:
+            began_at = segment.started_at - segment.begins_ms / 1000
         at, recorded = segment.begins_ms, 0
         for place_ms, length_ms in sorted(segment.pauses):
             granted.append(Interval(at, at + place_ms - recorded))

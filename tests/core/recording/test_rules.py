@@ -153,13 +153,14 @@ def test_segments_and_pauses_are_laid_out_in_real_time() -> None:
     copy = local_copy(
         [
             Segment(0, 10_000, pauses=((4_000, 1_500),)),
-            Segment(20_000, 5_000, stopped_by_quota=True),
+            Segment(20_000, 5_000, stopped_by_quota=True, started_at=1_020.0),
         ]
     )
     assert copy.granted == ((0, 4_000), (5_500, 11_500), (20_000, 25_000))
     assert copy.paused == ((4_000, 5_500),)
     assert copy.stopped_by_quota
     assert copy.duration_ms == 15_000
+    assert copy.began_at == 1_000.0, "when the capture began, whichever segment is left of it"
     assert not local_copy([]).is_there
 
 

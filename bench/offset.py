@@ -68,7 +68,7 @@ def main() -> int:
         find_offset(levels, levels[30:])
         correlate_s = time.process_time() - began
         began = time.process_time()
-        # The phrase repeats itself every 20 s: only the expectation tells the place.
+        # The phrase repeats itself every 20 s: only the end of the call tells the place.
         found = inspect(official, ours, ends_ms=minutes * 60_000)
         inspect_s = time.process_time() - began
         began = time.process_time()

@@ -12,6 +12,7 @@ import argparse
 import itertools
 import os
 import sys
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
@@ -113,17 +114,21 @@ def _read_through(path: Path) -> OpusReader:
 
 
 def _hear(path: Path, code: str) -> Floats:
-    try:
-        with path.open("rb") as source:
-            return to_waveform(read_samples(OpusReader(source), listen_ms=LISTEN_MS_FINE))
-    except (BadOgg, OSError) as error:
-        raise NotMade(code, str(error)) from error
+    return _taken(
+        path,
+        lambda reader: to_waveform(read_samples(reader, listen_ms=LISTEN_MS_FINE)),
+        code,
+    )
 
 
 def _listen(path: Path, listen_ms: int, code: str) -> Floats:
+    return _taken(path, lambda reader: read_envelope(reader, listen_ms=listen_ms), code)
+
+
+def _taken(path: Path, take: Callable[[OpusReader], Floats], code: str) -> Floats:
     try:
         with path.open("rb") as source:
-            return read_envelope(OpusReader(source), listen_ms=listen_ms)
+            return take(OpusReader(source))
     except (BadOgg, OSError) as error:
         raise NotMade(code, str(error)) from error
 

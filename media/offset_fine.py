@@ -1,8 +1,9 @@
-"""Finds where one short recording begins within another, from the sound itself.
+"""Finds where one recording begins within another, from the sound of their beginnings.
 
-How loud a few seconds are tells little; their waveform tells more. Codecs keep that well enough
-below 3.4 kHz. Equal weight for all frequencies there makes one moment stand out from its
-neighbours, and lets a tone, which tells no moment from another, count as one frequency.
+How loud a few seconds are tells little, and nothing under a tone; their waveform tells more.
+Codecs keep that well enough below 3.4 kHz. Equal weight for all frequencies there makes one
+moment stand out from its neighbours, and lets a tone, which tells no moment from another, count
+as one frequency.
 """
 
 from collections.abc import Sequence

@@ -28,7 +28,9 @@ def export_to(cid: str, peer: Peer, output: Path) -> None:
             await desk.note(account, Deed.RECORDING_DOWNLOADED, call_id, format="customer")
 
         await desk.note(
-            *(account, Deed.CUSTOMER_EXPORTED, account.account_id),
+            account,
+            Deed.CUSTOMER_EXPORTED,
+            account.account_id,
             calls=size.calls,
             files=size.files,
         )

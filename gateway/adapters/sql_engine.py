@@ -1,11 +1,13 @@
 """The database behind every store: SQLite or PostgreSQL, one way to read and one to write."""
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Literal, cast
 
+import aiosqlite
 import asyncpg
 import structlog
 from sqlalchemy import Table, event, text
@@ -28,6 +30,7 @@ from gateway.core.errors import BadInput, StoreDown
 _log = structlog.get_logger(__name__)
 
 _MIGRATION_MAX_S = 600.0
+_BUSY_PAUSE_S = 0.01
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,13 +189,13 @@ def _sqlite_engine(
         connection.isolation_level = None
         cursor = connection.cursor()
         for pragma in (
-            "journal_mode = WAL",
             "synchronous = FULL",
             f"foreign_keys = {foreign_keys}",
             f"busy_timeout = {int(bounds.statement_max_s * 1000)}",
         ):
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()
+        connection.run_async(lambda driver: _enter_wal(driver, bounds.statement_max_s))
 
     def begin(connection: Any) -> None:  # noqa: ANN401 (sqlalchemy.Connection, untyped event)
         # A deferred transaction that turns writer later fails at once when another wrote
@@ -203,6 +206,24 @@ def _sqlite_engine(
     event.listen(engine.sync_engine, "connect", prepare)
     event.listen(engine.sync_engine, "begin", begin)
     return engine
+
+
+async def _enter_wal(driver: aiosqlite.Connection, wait_max_s: float) -> None:
+    """Set the journal mode, which the file keeps.
+
+    The very first time this turns a reader into a writer, and there SQLite does not wait as
+    `busy_timeout` says: of several processes that meet a new file, all but one would fail.
+    """
+    async with asyncio.timeout(wait_max_s):
+        while True:
+            try:
+                await driver.execute("PRAGMA journal_mode = WAL")
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
+                    raise
+                await asyncio.sleep(_BUSY_PAUSE_S)
+            else:
+                return
 
 
 def _postgresql_engine(url: URL, bounds: DatabaseBounds) -> AsyncEngine:

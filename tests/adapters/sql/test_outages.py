@@ -79,6 +79,26 @@ async def test_sqlite_locked_by_another_process_is_down_for_writers_only(
     assert await inbox.add([an_item("0"), an_item("after")], received_at=wall()) == 2
 
 
+async def test_whoever_meets_a_new_file_that_another_is_writing_waits(tmp_path: Path) -> None:
+    """SQLite itself does not, where the journal mode is set for the first time."""
+    path = tmp_path / "new.db"
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    hurried = Database(f"sqlite:///{path}", QUICK)
+    with ends_soon(), pytest.raises(StoreDown):
+        await hurried.ping()
+    await hurried.close()
+    database = Database(f"sqlite:///{path}")
+    pings = [asyncio.create_task(database.ping()) for _ in range(4)]
+    await asyncio.sleep(0.05)
+    other.execute("ROLLBACK")
+    other.close()
+    await asyncio.gather(*pings)
+    async with database.reading() as connection:
+        assert await connection.scalar(text("PRAGMA journal_mode")) == "wal"
+    await database.close()
+
+
 async def test_a_full_disk_is_an_outage_and_loses_nothing_stored(
     sqlite: Database, wall: Wall
 ) -> None:

@@ -69,7 +69,7 @@ class CallRecorder:
             case StartCapture(leg_id):
                 return await self._start(call.call_id, account_id, leg_id)
             case StopCapture():
-                await self._stop(call.call_id)
+                await self.end(call.call_id)
             case OpenCase(is_declined):
                 await self._open_case(call, is_declined=is_declined)
             case _:
@@ -123,18 +123,17 @@ class CallRecorder:
         try:
             worker_id = await self._worker()
             budget_id = await self._keeper.open_capture(call_id, account_id, worker_id)
+            order = CaptureOrder(call_id, account_id, leg_id, budget_id)
+            await self._world.media.start_capture(order, epoch=self._epoch)
         except StoreDown:
             return CaptureFailed(NotRecorded.LEDGER_UNREACHABLE)
-        except (MediaError, Refused):
+        except Refused:
             return CaptureFailed(NotRecorded.MEDIA)
-        order = CaptureOrder(call_id, account_id, leg_id, budget_id)
-        try:
-            await self._world.media.start_capture(order, epoch=self._epoch)
         except MediaAway:
             # It may have begun all the same: its end, or a snapshot without it, tells.
             return CaptureFailed(NotRecorded.MEDIA)
         except MediaError:
-            await self._forget(call_id, account_id)
+            await self.end(call_id)
             return CaptureFailed(NotRecorded.MEDIA)
         return None
 
@@ -148,13 +147,11 @@ class CallRecorder:
         assert self._worker_id is not None
         return self._worker_id
 
-    async def _forget(self, call_id: CallId, account_id: AccountId) -> None:
-        try:
-            await self._keeper.capture_failed(call_id, account_id)
-        except StoreDown:
-            _log.warning("a capture that did not begin is settled later", call_id=call_id)
+    async def end(self, call_id: CallId) -> None:
+        """End a call's capture if there is one; what its files hold is then charged.
 
-    async def _stop(self, call_id: CallId) -> None:
+        Also of one that was refused: an order may come twice, and the first have had its time.
+        """
         try:
             is_over = await self._world.media.stop_capture(call_id, epoch=self._epoch)
         except MediaError:

@@ -110,6 +110,7 @@ class Captures:
         self._looking = asyncio.Lock()
         self._last_look: _Look | None = None
         parts.recorder.over = self._find_and_finish
+        parts.keeper.unclear = self._clear_up
 
     # --- a worker is back --------------------------------------------------------------------
 
@@ -191,6 +192,11 @@ class Captures:
             await self._world.media.stop_capture(call_id, epoch=self._life.epoch)
         except MediaError:
             _log.warning("a capture without a call could not be stopped", call_id=call_id)
+
+    def _clear_up(self, call_id: CallId) -> None:
+        self._tasks.spawn(
+            self._recorder.end(call_id), name="unclear capture", on_crash=lambda: None
+        )
 
     # --- workers that died -------------------------------------------------------------------
 

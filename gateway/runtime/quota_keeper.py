@@ -5,7 +5,7 @@ The media side reports what happens in its workers; the keeper answers through e
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import structlog
 
@@ -61,6 +61,8 @@ class QuotaKeeper:
         self._changed: set[AccountId] = set()
         self._gone_untold: set[WorkerId] = set()
         self._doubtful: dict[CallId, tuple[AccountId, WorkerId]] = {}
+        self.unclear: Callable[[CallId], None] | None = None
+        """Told of a call that may have to be settled though its capture was not ordered."""
 
     # --- a call's recording ------------------------------------------------------------------
 
@@ -83,12 +85,17 @@ class QuotaKeeper:
     ) -> BudgetId:
         """Return the budget that a capture about to start draws from.
 
-        Waits a little for a database that does not answer. Raises `StoreDown`, `Refused` or
-        `MediaError`; then the call is not captured and will be charged with nothing.
+        Asked again, as after a restart, it returns the budget in use. Waits a little for a
+        database that does not answer. Raises `StoreDown`, `Refused` or `MediaError`; then the
+        caller settles the call with what its files hold: an earlier life of this node may
+        have begun its capture.
         """
         line = self._lines.get(worker_id)
         if line is None:
             raise MediaAway("this media worker is not connected")
+        known = self._tender_of(call_id)
+        if known is not None and known.held.worker_id == worker_id:
+            return known.held.budget_id
         async with self._lock(account_id, worker_id):
             await self._finish_closing(account_id, worker_id)
             budget = await self._open(call_id, account_id, worker_id)
@@ -105,15 +112,9 @@ class QuotaKeeper:
             await line.open(held.budget_id, limit_ms=held.limit_ms)
             tender.nudge()
         except MediaError:
-            await self.capture_failed(call_id, account_id)
+            self.capture_over(call_id)
             raise
         return held.budget_id
-
-    async def capture_failed(self, call_id: CallId, account_id: AccountId) -> None:
-        """A capture could not start: nothing was written. Raises `StoreDown`."""
-        self.capture_over(call_id)
-        stamp = Stamp(self._clock.wall(), note="the capture did not start")
-        await self.settle(call_id, account_id, Recorded(0, 0), stamp)
 
     async def settle(
         self, call_id: CallId, account_id: AccountId, recorded: Recorded, stamp: Stamp
@@ -325,15 +326,16 @@ class QuotaKeeper:
                 await self._clock.sleep(self._bounds.store_pause_s)
 
     async def _resolve_doubts(self) -> None:
-        """Undo what may have been written for captures that never started."""
+        """Close what may have been opened for captures that were then not ordered."""
         for call_id, (account_id, worker_id) in list(self._doubtful.items()):
             async with self._lock(account_id, worker_id):
                 for budget in await self._minutes.budgets_of(worker_id):
                     is_ours = budget.account_id == account_id
                     if is_ours and budget.budget_id not in self._tenders:
                         await self._minutes.close_budget(budget.budget_id, drawn_ms=None)
-            await self.capture_failed(call_id, account_id)
             del self._doubtful[call_id]
+            if self.unclear is not None:
+                self.unclear(call_id)
 
     async def _finish_closing(self, account_id: AccountId, worker_id: WorkerId) -> None:
         """A budget that its worker has closed must be closed here before another opens."""

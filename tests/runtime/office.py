@@ -53,10 +53,13 @@ class Fuse:
     def burn(self) -> None:
         self.reaches += 1
         if self.reaches_left is not None and self.reaches > self.reaches_left:
-            self.is_blown = True
-            self.blown.set()
+            self.blow()
         if self.is_blown:
             raise Killed
+
+    def blow(self) -> None:
+        self.is_blown = True
+        self.blown.set()
 
     async def unless_blown(self, work: Coroutine[Any, Any, bool]) -> bool:
         """Return what the work returns, or False as soon as the process is dead."""
@@ -116,6 +119,8 @@ class Office:
         self.reader = FakeReader()
         self.meta = FakeMeta(self.clock, self.worker, self.deliver)
         self.gateway: CallRuntime | None = None
+        self.crashes_expected = 0
+        """Faults of our own that a gateway's life ends with; each is somebody's mistake."""
         self.settings = RuntimeSettings(timing or CallTiming(), limits)
         self._epochs = itertools.count(1)
         self._keys = itertools.count(1)
@@ -170,6 +175,8 @@ class Office:
             await runtime.__aenter__()
             self.gateway = runtime
             yield runtime
+            if not fuse.is_blown:
+                assert runtime.crash_count == self.crashes_expected
         finally:
             self.gateway = None
             if fuse.is_blown:

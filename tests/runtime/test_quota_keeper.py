@@ -308,6 +308,7 @@ async def test_a_capture_that_cannot_start_costs_nothing() -> None:
             await worker.capture(B)
         worker.is_away = True
         await room.keeper.worker_gone(worker.worker_id)
+        await room.settle(B, Recorded(0))
         assert room.balance == Balance(60_000, 0, 0)
 
 

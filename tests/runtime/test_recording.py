@@ -7,10 +7,11 @@ from gateway.core.quota.balance import Balance
 from gateway.core.quota.lease import WorkerId
 from gateway.core.recording.policy import Records
 from gateway.core.whatsapp import CallStatus
+from gateway.ports.media import CaptureOrder
 from gateway.runtime.call_desk import CallDesk, LegChoice
 from media import protocol as wire
 from tests.runtime.fakes import ACCOUNT, NODE
-from tests.runtime.office import ANI, BUDI
+from tests.runtime.office import ANI, BUDI, Fuse
 from tests.runtime.studio import Studio
 from tests.runtime.virtual_time import in_virtual_time
 
@@ -303,6 +304,39 @@ async def test_a_capture_that_ended_while_no_gateway_was_there_becomes_a_recordi
         await studio.settled()
         await asyncio.sleep(2)
         assert (await studio.recording(gateway.desk, call_id)).state == "kept"
+    studio.adds_up()
+
+
+@in_virtual_time
+async def test_an_order_to_capture_that_is_repeated_too_late_takes_nothing_back() -> None:
+    """A gateway died before it knew that the capture had begun; the user leaves meanwhile."""
+    studio = Studio(300_000)
+    fuse = Fuse()
+    start_capture = studio.worker.start_capture
+
+    async def start_and_die(order: CaptureOrder, *, epoch: int) -> None:
+        await start_capture(order, epoch=epoch)
+        fuse.blow()
+
+    async def start_once_nobody_is_there(order: CaptureOrder, *, epoch: int) -> None:
+        await studio.meta.over(next(iter(studio.meta.calls.values())))
+        await studio.when(lambda: not studio.worker.whatsapp_legs())
+        await start_capture(order, epoch=epoch)
+
+    studio.worker.start_capture = start_and_die  # type: ignore[method-assign]
+    async with studio.open(fuse) as gateway:
+        await studio.ready(gateway.desk, ANI)
+        call_id = await studio.call()
+        await gateway.desk.answer(ANI, call_id, LegChoice(leg_id=studio.leg_of(ANI)))
+        await fuse.blown.wait()
+    await asyncio.sleep(0.5)
+    studio.worker.start_capture = start_once_nobody_is_there  # type: ignore[method-assign]
+    async with studio.open() as gateway:
+        await studio.when(lambda: call_id in studio.recordings.kept)
+        await studio.settled()
+        shown = await studio.recording(gateway.desk, call_id)
+    assert (shown.state, shown.duration_ms) == ("kept", studio.kept_ms(call_id))
+    assert studio.kept_ms(call_id) >= 500
     studio.adds_up()
 
 

@@ -89,6 +89,7 @@ class Node:
     async def kill(self) -> None:
         """End without a farewell."""
         gateway, self.gateway = self.gateway, None
+        assert gateway is None or gateway.crash_count == 0, "a fault of our own"
         self._fuse.is_blown = True
         self._fuse.blown.set()
         if gateway is not None:

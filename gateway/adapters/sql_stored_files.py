@@ -12,18 +12,14 @@ from sqlalchemy import (
     literal_column,
     or_,
     select,
+    tuple_,
     update,
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
 from typing_extensions import override
 
 from gateway.adapters.sql_engine import Database, rows_changed
-from gateway.adapters.sql_file_counts import (
-    belongs_in_store,
-    is_here,
-    is_kept,
-    wants_sealing,
-)
+from gateway.adapters.sql_file_counts import belongs_in_store, is_here, is_kept, wants_sealing
 from gateway.adapters.sql_recording_schema import (
     AVAILABLE,
     TRASHED,
@@ -185,6 +181,7 @@ async def doom_files(
 
 
 _table = stored_files.c
+_age = (_table.made_at, _table.key)
 
 
 class SqlStoredFiles(StoredFiles):
@@ -213,14 +210,24 @@ class SqlStoredFiles(StoredFiles):
 
     @override
     async def to_move(
-        self, *, made_before: float, has_store: bool, limit: int
+        self,
+        *,
+        made_before: float,
+        has_store: bool,
+        limit: int,
+        after: StoredFile | None = None,
     ) -> Sequence[StoredFile]:
-        plain = select(stored_files).where(wants_sealing(self._node_id, made_before))
-        found = await self._all(plain.order_by(_table.made_at).limit(limit))
-        if has_store and len(found) < limit:
-            here = select(stored_files).where(belongs_in_store(self._node_id, made_before))
-            found += await self._all(here.order_by(_table.made_at).limit(limit - len(found)))
-        return list({file.key: file for file in found}.values())
+        wanted = [wants_sealing(self._node_id, made_before)]
+        if has_store:
+            wanted.append(belongs_in_store(self._node_id, made_before))
+        found: dict[tuple[float, str], StoredFile] = {}
+        for each in wanted:
+            # Apart, so that each is read by its index.
+            query = select(stored_files).where(each).order_by(*_age).limit(limit)
+            if after is not None:
+                query = query.where(tuple_(*_age) > tuple_(after.made_at, after.key))
+            found |= {(file.made_at, file.key): file for file in await self._all(query)}
+        return [found[each] for each in sorted(found)[:limit]]
 
     @override
     async def note_moved(

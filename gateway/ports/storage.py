@@ -146,9 +146,17 @@ class StoredFiles(Protocol):
         """Return those of these that have a row."""
 
     async def to_move(
-        self, *, made_before: float, has_store: bool, limit: int
+        self,
+        *,
+        made_before: float,
+        has_store: bool,
+        limit: int,
+        after: StoredFile | None = None,
     ) -> Sequence[StoredFile]:
-        """Return files in this node's folder that belong elsewhere, or sealed."""
+        """Return files in this node's folder that belong elsewhere, or sealed.
+
+        The oldest first; `after` is the last one of the page before.
+        """
 
     async def note_moved(
         self, file: StoredFile, *, place: Place, data_key_id: DataKeyId | None

@@ -70,14 +70,20 @@ class StoreOrders:
         self._jobs = jobs
         self._bounds = bounds
         self._has_store = has_store
+        self._last: StoredFile | None = None
 
     async def __call__(self, *, now: float) -> int:
-        """Order what is to be moved; return how many jobs are new. Raises `StoreDown`."""
+        """Order some of what is to be moved; return how many jobs are new. Raises `StoreDown`.
+
+        Goes on where it ended the last time: what cannot be moved for now holds up nothing.
+        """
         found = await self._files.to_move(
             made_before=now - self._bounds.after_s,
             has_store=self._has_store,
             limit=self._bounds.ordered_max,
+            after=self._last,
         )
+        self._last = found[-1] if len(found) == self._bounds.ordered_max else None
         count = 0
         for file in found:
             # By day, so that what was given up yesterday is tried again.

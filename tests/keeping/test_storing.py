@@ -15,6 +15,7 @@ from gateway.core.errors import NotFound, Refused
 from gateway.core.ids import NodeId
 from gateway.core.recording.files import Fault, FileRole, Place
 from gateway.ports.storage import NotStored, StorageDown, Unsealable
+from gateway.runtime.recording_storing import StoreOrders, StoringBounds
 from tests.keeping.keep import TRASH_S, Keep
 from tests.services.object_store import FaultyStore, answering, silent
 
@@ -29,6 +30,15 @@ async def test_without_a_store_recordings_stay_where_they_are(alone: Keep) -> No
 async def test_what_is_young_is_not_moved_yet(stored: Keep) -> None:
     await stored.record()
     assert await stored.keeping.orders(now=stored.now) == 0
+
+
+async def test_what_cannot_be_moved_for_now_holds_up_nothing(stored: Keep) -> None:
+    for _ in range(3):
+        await stored.record()
+    stores, bounds = stored.stores, StoringBounds(after_s=0.0, ordered_max=2)
+    orders = StoreOrders(stores.stored_files, stores.jobs, bounds, has_store=True)
+    news = [await orders(now=stored.now + 1) for _ in range(3)]
+    assert news == [2, 1, 0], "the third is reached, and then it begins anew"
 
 
 async def test_a_recording_moves_into_the_store_and_is_heard_from_there(stored: Keep) -> None:

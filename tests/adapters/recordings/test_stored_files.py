@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import replace
+from functools import partial
 
 import pytest
 
@@ -98,6 +99,19 @@ async def test_an_encrypting_account_has_everything_sealed(full: Shelf) -> None:
     key_id = DataKeyId("key")
     assert await full.files.note_moved(file, place=Place.FOLDER, data_key_id=key_id)
     assert await to_move(full, has_store=False) == both[1:]
+
+
+async def test_what_is_to_be_moved_comes_in_pages_from_the_oldest_on(full: Shelf) -> None:
+    for _ in range(3):
+        await full.keep(1)
+    rules = KeepingRules(encrypts=True)
+    await full.life.change_rules(full.account_id, rules, seen=0, order=Order(full.wall.now))
+    look = partial(full.files.to_move, made_before=full.wall.now + 1, has_store=True)
+    first = await look(limit=4)
+    rest = await look(limit=4, after=first[-1])
+    assert [len(first), len(rest)] == [4, 2]
+    assert [*first, *rest] == await look(limit=100)
+    assert await look(limit=4, after=rest[-1]) == []
 
 
 async def test_what_is_faulty_is_not_moved(full: Shelf) -> None:

@@ -35,6 +35,9 @@ from gateway.runtime.tasks import Tasks
 
 _log = structlog.get_logger(__name__)
 
+HOLD_LOOKS = 10
+"""Old holds are looked for so often within the age at which they go."""
+
 
 class QuotaKeeper:
     """One per node. `run` must be kept running; the rest is called as things happen."""
@@ -61,6 +64,7 @@ class QuotaKeeper:
         self._changed: set[AccountId] = set()
         self._gone_untold: set[WorkerId] = set()
         self._doubtful: dict[CallId, tuple[AccountId, WorkerId]] = {}
+        self._next_holds_at = clock.monotonic()
         self.unclear: Callable[[CallId], None] | None = None
         """Told of a call that may have to be settled though its capture was not ordered."""
 
@@ -292,9 +296,16 @@ class QuotaKeeper:
                 del self._opening[key]
         await self._tell_gone()
         await self._resolve_doubts()
+        await self._release_old_holds()
+
+    async def _release_old_holds(self) -> None:
+        now = self._clock.monotonic()
+        if now < self._next_holds_at:
+            return
         taken_before = self._clock.wall() - self._bounds.hold_age_max_s
         for account_id in await self._minutes.release_holds_before(taken_before):
             self._note_change(account_id)
+        self._next_holds_at = now + self._bounds.hold_age_max_s / HOLD_LOOKS
 
     async def _tell_gone(self) -> None:
         for worker_id in list(self._gone_untold):

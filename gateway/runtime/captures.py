@@ -43,6 +43,7 @@ from gateway.runtime.world import NodeLife, World
 _log = structlog.get_logger(__name__)
 
 RETRY_S = 1.0
+RETRY_MAX_S = 30.0
 FILES_WAIT_S = 3.0
 """After its end a capture's last file may be on its way to the disk so long."""
 WANTING = frozenset({"quota", "grant_late", "ledger_unreachable", "budget_closed"})
@@ -222,18 +223,23 @@ class Captures:
                 await self._world.clock.sleep(RETRY_S)
 
     async def _recover_worker(self, worker_id: WorkerId) -> None:
+        pause_s = RETRY_S
         while not await self._is_recovered(worker_id):
-            await self._world.clock.sleep(RETRY_S)
+            await self._world.clock.sleep(pause_s)
+            pause_s = min(pause_s * 2, RETRY_MAX_S)
         self._recovering.discard(worker_id)
 
     async def _is_recovered(self, worker_id: WorkerId) -> bool:
-        """Return once all is a recording and charged; False: try again from the start."""
+        """Return once all is a recording and charged; False: try again from the start.
+
+        What could not be made a recording is never charged with nothing for that.
+        """
         try:
             if not await self._are_files_closed():
                 return False
             await self._work.all_of(await self._world.minutes.unsettled(worker_id))
-            # Every file has been looked for, so what is still reserved was never written.
-            await self._keeper.recovered(worker_id, {}, is_complete=True)
+            if not await self._keeper.recovered(worker_id):
+                return False
             now = self._world.clock.wall()
             await self._world.recordings.note_recovered(worker_id, now=now)
         except StoreDown:

@@ -211,27 +211,14 @@ class QuotaKeeper:
         self._gone_untold.add(worker_id)
         await self._tell_gone()
 
-    async def recovered(
-        self, worker_id: WorkerId, found: Mapping[CallId, Recorded], *, is_complete: bool
-    ) -> Sequence[ChargedCall]:
-        """Settle a dead worker's calls from its files. Raises `StoreDown`: repeat it.
+    async def recovered(self, worker_id: WorkerId) -> bool:
+        """A dead worker's files have been looked for, all of them, and its calls settled.
 
-        `is_complete` says that no other file of this worker exists anywhere: calls without
-        one are charged with nothing, and all that the worker had reserved is free again.
+        False: a call is not settled; what it may hold stays reserved. Raises `StoreDown`.
         """
-        await self._minutes.suspend_worker(worker_id)
-        stamp = Stamp(self._clock.wall(), note="recovered")
-        settled = []
-        for charge in await self._minutes.unsettled(worker_id):
-            recorded = found.get(charge.call_id)
-            if recorded is None and not is_complete:
-                continue
-            settled.append(
-                await self.settle(
-                    charge.call_id, charge.account_id, recorded or Recorded(0), stamp
-                )
-            )
-        return settled
+        for budget in await self._minutes.suspend_worker(worker_id):
+            self._note_change(budget.account_id)
+        return not await self._minutes.unsettled(worker_id)
 
     # --- telling -----------------------------------------------------------------------------
 

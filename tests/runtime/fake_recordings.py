@@ -30,6 +30,7 @@ class FakeAssembler(Assembler):
 
     disk: MemoryDisk
     fails_with: str | None = None
+    has_bug: bool = False
     made: list[CallId] = field(default_factory=list)
     running: int = 0
     running_max: int = 0
@@ -46,6 +47,8 @@ class FakeAssembler(Assembler):
             await asyncio.sleep(0.2)
         finally:
             self.running -= 1
+        if self.has_bug:
+            raise ZeroDivisionError("a bug of ours")
         if self.fails_with is not None:
             return NotAssembled(self.fails_with, "as a test wants it")
         files = self.disk.files.get(call_id, {})

@@ -3,7 +3,7 @@
 import asyncio
 import itertools
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self, cast
 
@@ -269,6 +269,12 @@ class Room:
 
     async def settle(self, call_id: CallId, recorded: Recorded) -> None:
         await self.keeper.settle(call_id, ACCOUNT, recorded, Stamp(self.clock.wall()))
+
+    async def recover(self, worker: Worker, files: Mapping[CallId, Recorded]) -> None:
+        """What the media side does with what a dead worker left."""
+        for charge in await self.minutes.unsettled(worker.worker_id):
+            await self.settle(charge.call_id, files.get(charge.call_id, Recorded(0)))
+        assert await self.keeper.recovered(worker.worker_id)
 
     @property
     def balance(self) -> Balance:

@@ -1,5 +1,6 @@
 """An office whose calls are recorded."""
 
+import asyncio
 from dataclasses import replace
 
 from typing_extensions import override
@@ -11,7 +12,7 @@ from gateway.core.recording.policy import Records
 from gateway.runtime.call_desk import CallDesk
 from gateway.runtime.call_view import RecordingView
 from tests.runtime.fakes import ACCOUNT, NUMBER_ID
-from tests.runtime.office import Office
+from tests.runtime.office import ANI, Office
 
 
 class Studio(Office):
@@ -38,6 +39,12 @@ class Studio(Office):
         shown = (await self.view(desk, call_id)).recording
         assert shown is not None
         return shown
+
+    async def hang_up(self, desk: CallDesk, call_id: CallId) -> None:
+        """Ani hangs up; returns when the recording is made and told."""
+        await desk.hang_up(ANI, call_id)
+        await self.settled()
+        await asyncio.sleep(5)
 
     async def settled(self) -> None:
         """Wait until nothing is reserved and no capture file waits to be a recording."""

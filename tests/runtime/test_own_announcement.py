@@ -6,7 +6,6 @@ from gateway.core.recording.facts import Mode
 from gateway.runtime.call_desk import LegChoice
 from tests.runtime.local_studio import OWN, LocalStudio
 from tests.runtime.office import ANI, Fuse
-from tests.runtime.test_recording import hang_up
 from tests.runtime.virtual_time import in_virtual_time
 
 PLAYED = f"play {OWN.announcement_id}"
@@ -24,7 +23,7 @@ async def test_the_announcement_comes_first_and_costs_nothing() -> None:
         await asyncio.sleep(10)
         assert (await studio.recording(gateway.desk, call_id)).state == "recording"
         await asyncio.sleep(10)
-        await hang_up(studio, gateway.desk, call_id)
+        await studio.hang_up(gateway.desk, call_id)
     log = studio.worker.log
     assert log.index("start_sending") < log.index(PLAYED) < log.index("start_capture")
     row = studio.store.rows[call_id]
@@ -44,7 +43,7 @@ async def test_the_sound_is_loaded_once_for_each_life_of_the_worker() -> None:
         for _ in range(2):
             call_id = await studio.talk(gateway.desk)
             await asyncio.sleep(8)
-            await hang_up(studio, gateway.desk, call_id)
+            await studio.hang_up(gateway.desk, call_id)
         assert (studio.worker.log.count("load ogg"), studio.announcements.reads) == (1, 1)
         studio.worker.restart()
         await asyncio.sleep(2)
@@ -52,7 +51,7 @@ async def test_the_sound_is_loaded_once_for_each_life_of_the_worker() -> None:
         call_id = await studio.talk(gateway.desk)
         await asyncio.sleep(8)
         assert (await studio.recording(gateway.desk, call_id)).state == "recording"
-        await hang_up(studio, gateway.desk, call_id)
+        await studio.hang_up(gateway.desk, call_id)
     assert (studio.worker.log.count("load ogg"), studio.announcements.reads) == (2, 1)
 
 
@@ -63,7 +62,7 @@ async def test_a_call_that_ends_during_it_leaves_no_recording_and_no_charge() ->
         await studio.ready(gateway.desk, ANI)
         call_id = await studio.talk(gateway.desk)
         await asyncio.sleep(2)
-        await hang_up(studio, gateway.desk, call_id)
+        await studio.hang_up(gateway.desk, call_id)
         await asyncio.sleep(20)
         shown = await studio.recording(gateway.desk, call_id)
         assert (shown.state, shown.reason) == ("empty", "declined")
@@ -86,11 +85,11 @@ async def test_calls_keep_the_announcement_they_began_with() -> None:
         await studio.until(call_id, "talking")
         await asyncio.sleep(10)
         assert PLAYED in studio.worker.log
-        await hang_up(studio, gateway.desk, call_id)
+        await studio.hang_up(gateway.desk, call_id)
         later = await studio.talk(gateway.desk)
         shown = await studio.recording(gateway.desk, later)
         assert (shown.state, shown.reason) == ("refused", "no_announcement")
-        await hang_up(studio, gateway.desk, later)
+        await studio.hang_up(gateway.desk, later)
     assert studio.kept_ms(call_id) > 0
     assert studio.kept_ms(later) == 0
     studio.adds_up()
@@ -105,7 +104,7 @@ async def test_a_database_that_is_away_for_a_moment_delays_the_announcement() ->
         call_id = await studio.talk(gateway.desk)
         await asyncio.sleep(10)
         assert (await studio.recording(gateway.desk, call_id)).state == "recording"
-        await hang_up(studio, gateway.desk, call_id)
+        await studio.hang_up(gateway.desk, call_id)
     studio.adds_up()
 
 
@@ -121,7 +120,7 @@ async def test_a_sound_that_cannot_be_had_costs_the_recording_and_not_the_call()
         shown = await studio.recording(gateway.desk, call_id)
         assert (shown.state, shown.reason) == ("refused", "media")
         assert studio.balance.reserved_ms == 0
-        await hang_up(studio, gateway.desk, call_id)
+        await studio.hang_up(gateway.desk, call_id)
     assert "start_capture" not in studio.worker.log
     studio.adds_up()
 
@@ -142,7 +141,7 @@ async def test_a_gateway_killed_in_the_middle_neither_repeats_nor_forgets_it() -
                 await asyncio.sleep(20)
                 assert studio.worker.log.count(PLAYED) == 1
                 assert (await studio.recording(gateway.desk, call_id)).state == "recording"
-                await hang_up(studio, gateway.desk, call_id)
+                await studio.hang_up(gateway.desk, call_id)
             assert studio.kept_ms(call_id) > 10_000
             studio.adds_up()
 
@@ -161,7 +160,7 @@ async def test_a_worker_out_of_reach_while_it_ends_is_understood_later() -> None
         # Nobody heard of its end: the order is given again, and answered.
         assert (await studio.recording(gateway.desk, call_id)).state == "recording"
         assert studio.worker.log.count(PLAYED) == 1
-        await hang_up(studio, gateway.desk, call_id)
+        await studio.hang_up(gateway.desk, call_id)
     studio.adds_up()
 
 

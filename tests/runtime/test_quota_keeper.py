@@ -211,11 +211,13 @@ async def test_a_killed_workers_minutes_wait_for_its_files_and_all_come_back() -
         assert budget.state is BudgetState.SUSPENSE
         reserved = room.balance.reserved_ms
         assert reserved >= 14_000
-        found = {A: Recorded(talks[A].file_ms - 200)}
         for _ in range(2):
-            await room.keeper.recovered(worker.worker_id, found, is_complete=False)
+            await room.settle(A, Recorded(talks[A].file_ms - 200))
+            assert not await room.keeper.recovered(worker.worker_id)
             assert room.balance.used_ms == 6_800
-        await room.keeper.recovered(worker.worker_id, {}, is_complete=True)
+            assert room.balance.reserved_ms > 0, "nobody knows yet what the other holds"
+        await room.settle(B, Recorded(0))
+        assert await room.keeper.recovered(worker.worker_id)
         assert room.balance == Balance(600_000, 6_800, 0)
 
 

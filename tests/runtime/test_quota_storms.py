@@ -113,7 +113,7 @@ class Storm:
         if self.dead:
             worker, files = self.dead[0]
             try:
-                await self.room.keeper.recovered(worker.worker_id, files, is_complete=True)
+                await self.room.recover(worker, files)
             except StoreDown:
                 return
             self.dead.pop(0)

@@ -4,26 +4,17 @@ import asyncio
 
 from gateway.core.ids import CallId, NodeId
 from gateway.core.quota.balance import Balance
-from gateway.core.quota.lease import WorkerId
 from gateway.core.recording.policy import Records
 from gateway.core.whatsapp import CallStatus
-from gateway.ports.media import CaptureOrder
-from gateway.runtime.call_desk import CallDesk, LegChoice
+from gateway.runtime.call_desk import LegChoice
 from media import protocol as wire
-from tests.runtime.fakes import ACCOUNT, NODE
-from tests.runtime.office import ANI, BUDI, Fuse
+from tests.runtime.fakes import ACCOUNT
+from tests.runtime.office import ANI, BUDI
 from tests.runtime.studio import Studio
 from tests.runtime.virtual_time import in_virtual_time
 
 FRAME_MS = 20
 ACCEPTED = CallStatus.ACCEPTED
-TICK_MS = 150
-
-
-async def hang_up(studio: Studio, desk: CallDesk, call_id: CallId) -> None:
-    await desk.hang_up(ANI, call_id)
-    await studio.settled()
-    await asyncio.sleep(5)
 
 
 @in_virtual_time
@@ -43,7 +34,7 @@ async def test_a_talk_is_recorded_from_the_pick_up_to_its_end() -> None:
         assert shown.written_ms is not None
         assert 18_000 < shown.written_ms <= 20_000
         assert (shown.ends_at, shown.duration_ms) == (None, None)
-        await hang_up(studio, gateway.desk, call_id)
+        await studio.hang_up(gateway.desk, call_id)
         shown = await studio.recording(gateway.desk, call_id)
         assert (shown.state, shown.duration_ms) == ("kept", studio.kept_ms(call_id))
     talked = studio.store.rows[call_id]
@@ -65,7 +56,7 @@ async def test_with_one_minute_left_a_call_of_ten_minutes_has_a_recording_of_one
         assert studio.store.rows[call_id].state == "talking", "the call goes on"
         shown = await studio.recording(gateway.desk, call_id)
         assert (shown.state, shown.reason, shown.written_ms) == ("stopped", "quota", 60_000)
-        await hang_up(studio, gateway.desk, call_id)
+        await studio.hang_up(gateway.desk, call_id)
         assert studio.clock.monotonic() - began > 600
     assert abs(studio.kept_ms(call_id) - 60_000) <= FRAME_MS
     assert studio.balance == Balance(60_000, 60_000, 0)
@@ -91,7 +82,7 @@ async def test_the_agent_sees_the_end_of_the_minutes_coming_and_the_stop() -> No
         assert states[-1] == "stopped"
         audience = {event.audience for event in studio.bus.of_kind("recording")}
         assert audience == {("ani",)}
-        await hang_up(studio, gateway.desk, call_id)
+        await studio.hang_up(gateway.desk, call_id)
     assert studio.kept_ms(call_id) == 400_000
 
 
@@ -109,7 +100,7 @@ async def test_without_minutes_the_agent_is_told_before_answering_and_nothing_is
         await gateway.desk.answer(ANI, call_id, LegChoice(leg_id=studio.leg_of(ANI)))
         await studio.until(call_id, "talking")
         await asyncio.sleep(30)
-        await hang_up(studio, gateway.desk, call_id)
+        await studio.hang_up(gateway.desk, call_id)
     assert studio.recordings.kept == {}
     assert "start_capture" not in studio.worker.log
     assert studio.balance == Balance(9_000, 0, 0)
@@ -130,7 +121,7 @@ async def test_more_minutes_resume_what_the_quota_stopped_in_a_new_segment() -> 
         assert (await studio.recording(gateway.desk, call_id)).state == "recording"
         await asyncio.sleep(60)
         assert sorted(studio.worker.disk.files[call_id]) == [0, 1]
-        await hang_up(studio, gateway.desk, call_id)
+        await studio.hang_up(gateway.desk, call_id)
     assert studio.kept_ms(call_id) == 50_000
     studio.adds_up()
 
@@ -156,7 +147,7 @@ async def test_calls_of_both_directions_are_recorded_as_chosen() -> None:
         await studio.ready(gateway.desk, ANI)
         inbound = await studio.talk(gateway.desk)
         await asyncio.sleep(5)
-        await hang_up(studio, gateway.desk, inbound)
+        await studio.hang_up(gateway.desk, inbound)
         joined = await studio.dial(gateway.desk)
         outbound = CallId(joined.call.id)
         await studio.until(outbound, "remote_ringing")
@@ -165,7 +156,7 @@ async def test_calls_of_both_directions_are_recorded_as_chosen() -> None:
         await studio.until(outbound, "talking")
         await asyncio.sleep(5)
         assert (await studio.recording(gateway.desk, outbound)).state == "recording"
-        await hang_up(studio, gateway.desk, outbound)
+        await studio.hang_up(gateway.desk, outbound)
     assert set(studio.recordings.kept) == {outbound}
     assert 4_000 < studio.kept_ms(outbound) < 6_000
     studio.adds_up()
@@ -182,7 +173,7 @@ async def test_a_database_that_hangs_delays_no_answer_and_the_call_is_not_record
         assert (shown.state, shown.reason) == ("refused", "ledger_unreachable")
         await asyncio.sleep(5)
         studio.book.is_down = False
-        await hang_up(studio, gateway.desk, call_id)
+        await studio.hang_up(gateway.desk, call_id)
     studio.adds_up()
 
 
@@ -197,7 +188,7 @@ async def test_a_worker_that_cannot_capture_costs_no_minute_and_no_call() -> Non
         shown = await studio.recording(gateway.desk, call_id)
         assert (shown.state, shown.reason) == ("failed", "media")
         assert studio.store.rows[call_id].state == "talking"
-        await hang_up(studio, gateway.desk, call_id)
+        await studio.hang_up(gateway.desk, call_id)
     assert studio.recordings.kept == {}
     studio.adds_up()
 
@@ -220,143 +211,9 @@ async def test_a_capture_whose_start_was_not_confirmed_is_a_recording_all_the_sa
         await gateway.desk.answer(ANI, call_id, LegChoice(leg_id=studio.leg_of(ANI)))
         await studio.until(call_id, "talking")
         await asyncio.sleep(10)
-        await hang_up(studio, gateway.desk, call_id)
+        await studio.hang_up(gateway.desk, call_id)
         assert (await studio.recording(gateway.desk, call_id)).state == "kept"
     assert studio.kept_ms(call_id) > 9_000
-    studio.adds_up()
-
-
-@in_virtual_time
-async def test_a_worker_that_dies_leaves_a_recording_and_no_minute_reserved() -> None:
-    studio = Studio(120_000)
-    async with studio.open() as gateway:
-        await studio.ready(gateway.desk, ANI)
-        call_id = await studio.talk(gateway.desk)
-        await asyncio.sleep(30)
-        studio.worker.restart()
-        await studio.until(call_id, "ended")
-        await studio.settled()
-        await asyncio.sleep(5)
-        assert (await studio.recording(gateway.desk, call_id)).state == "kept"
-    assert 30_000 - TICK_MS - FRAME_MS <= studio.kept_ms(call_id) <= 30_500
-    assert studio.recordings.workers[WorkerId("boot-1")][1], "all its files were looked for"
-    studio.adds_up()
-
-
-@in_virtual_time
-async def test_gateway_and_worker_that_die_together_lose_no_minute() -> None:
-    studio = Studio(120_000)
-    async with studio.open() as gateway:
-        await studio.ready(gateway.desk, ANI)
-        call_id = await studio.talk(gateway.desk)
-        await asyncio.sleep(30)
-    studio.worker.restart()
-    await asyncio.sleep(60)
-    assert studio.balance.reserved_ms > 0, "nobody knows yet what was written"
-    async with studio.open() as gateway:
-        await studio.settled()
-        await asyncio.sleep(5)
-        assert (await studio.recording(gateway.desk, call_id)).state == "kept"
-    assert studio.kept_ms(call_id) >= 29_000
-    studio.adds_up()
-
-
-@in_virtual_time
-async def test_one_look_is_enough_for_many_dead_workers() -> None:
-    studio = Studio(120_000)
-    dead = [WorkerId(f"earlier-{number}") for number in range(30)]
-    for worker_id in dead:
-        studio.recordings.workers[worker_id] = (NODE, False)
-    async with studio.open():
-        await studio.when(
-            lambda: all(studio.recordings.workers[each][1] for each in dead), within_s=60
-        )
-    assert studio.assembler.looks == 1, "no crowd of processes after a crash loop"
-
-
-@in_virtual_time
-async def test_a_recording_goes_on_over_a_restart_of_the_gateway() -> None:
-    studio = Studio(300_000)
-    async with studio.open() as gateway:
-        await studio.ready(gateway.desk, ANI)
-        call_id = await studio.talk(gateway.desk)
-        await asyncio.sleep(10)
-    await asyncio.sleep(4)
-    async with studio.open() as gateway:
-        await asyncio.sleep(30)
-        assert (await studio.recording(gateway.desk, call_id)).state == "recording"
-        await hang_up(studio, gateway.desk, call_id)
-    assert studio.kept_ms(call_id) >= 44_000
-    studio.adds_up()
-
-
-@in_virtual_time
-async def test_a_capture_that_ended_while_no_gateway_was_there_becomes_a_recording() -> None:
-    studio = Studio(300_000)
-    async with studio.open() as gateway:
-        await studio.ready(gateway.desk, ANI)
-        call_id = await studio.talk(gateway.desk)
-        await asyncio.sleep(10)
-    await studio.meta.over(next(iter(studio.meta.calls.values())))
-    studio.worker.drop(studio.worker.whatsapp_legs()[0].leg_id, "peer_closed")
-    await asyncio.sleep(10)
-    async with studio.open() as gateway:
-        await studio.settled()
-        await asyncio.sleep(2)
-        assert (await studio.recording(gateway.desk, call_id)).state == "kept"
-    studio.adds_up()
-
-
-@in_virtual_time
-async def test_an_order_to_capture_that_is_repeated_too_late_takes_nothing_back() -> None:
-    """A gateway died before it knew that the capture had begun; the user leaves meanwhile."""
-    studio = Studio(300_000)
-    fuse = Fuse()
-    start_capture = studio.worker.start_capture
-
-    async def start_and_die(order: CaptureOrder, *, epoch: int) -> None:
-        await start_capture(order, epoch=epoch)
-        fuse.blow()
-
-    async def start_once_nobody_is_there(order: CaptureOrder, *, epoch: int) -> None:
-        await studio.meta.over(next(iter(studio.meta.calls.values())))
-        await studio.when(lambda: not studio.worker.whatsapp_legs())
-        await start_capture(order, epoch=epoch)
-
-    studio.worker.start_capture = start_and_die  # type: ignore[method-assign]
-    async with studio.open(fuse) as gateway:
-        await studio.ready(gateway.desk, ANI)
-        call_id = await studio.call()
-        await gateway.desk.answer(ANI, call_id, LegChoice(leg_id=studio.leg_of(ANI)))
-        await fuse.blown.wait()
-    await asyncio.sleep(0.5)
-    studio.worker.start_capture = start_once_nobody_is_there  # type: ignore[method-assign]
-    async with studio.open() as gateway:
-        await studio.when(lambda: call_id in studio.recordings.kept)
-        await studio.settled()
-        shown = await studio.recording(gateway.desk, call_id)
-    assert (shown.state, shown.duration_ms) == ("kept", studio.kept_ms(call_id))
-    assert studio.kept_ms(call_id) >= 500
-    studio.adds_up()
-
-
-@in_virtual_time
-async def test_what_cannot_be_assembled_stays_reserved_until_it_can() -> None:
-    studio = Studio(300_000)
-    studio.assembler.fails_with = "disk_full"
-    async with studio.open() as gateway:
-        await studio.ready(gateway.desk, ANI)
-        call_id = await studio.talk(gateway.desk)
-        await asyncio.sleep(10)
-        await gateway.desk.hang_up(ANI, call_id)
-        await asyncio.sleep(60)
-        assert studio.balance.used_ms == 0
-        assert studio.balance.reserved_ms >= 10_000
-        assert (await studio.recording(gateway.desk, call_id)).state == "ended"
-        studio.assembler.fails_with = None
-        await studio.settled()
-        await asyncio.sleep(5)
-    assert studio.kept_ms(call_id) >= 9_000
     studio.adds_up()
 
 

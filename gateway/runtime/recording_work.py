@@ -31,6 +31,14 @@ Tell = Callable[[CallId, int], Awaitable[None]]
 """Tells a call how long its recording is, ms; raises `StoreDown` to be asked again."""
 
 
+class _NotYet(Exception):
+    """The files cannot be made a recording now."""
+
+    def __init__(self, code: str) -> None:
+        super().__init__(code)
+        self.code = code
+
+
 class RecordingWork:
     """One per node. What fails is tried again for as long as the gateway runs.
 
@@ -96,39 +104,43 @@ class RecordingWork:
 
     async def _until_done(self, call_id: CallId, account_id: AccountId) -> None:
         pause_s = RETRY_FIRST_S
-        while not await self._is_done(call_id, account_id):
+        while obstacle := await self._tasks.attempt(self._make(call_id, account_id)):
+            self._tell_obstacle(call_id, obstacle)
             await self._clock.sleep(pause_s)
             pause_s = min(pause_s * 2, RETRY_MAX_S)
         self._done(call_id)
 
-    async def _is_done(self, call_id: CallId, account_id: AccountId) -> bool:
-        try:
-            async with self._slots:
-                return await self._make(call_id, account_id)
-        except StoreDown:
-            return False
-        except GivenUp:
-            _log.warning("a recording is made once more", call_id=call_id)
-            return False
+    def _tell_obstacle(self, call_id: CallId, obstacle: Exception) -> None:
+        match obstacle:
+            case StoreDown():
+                pass
+            case GivenUp():
+                _log.warning("a recording is made once more", call_id=call_id)
+            case _NotYet():
+                _log.warning(
+                    "a recording cannot be made yet", call_id=call_id, code=obstacle.code
+                )
+            case _:
+                # A fault of ours; the files are there still.
+                self._tasks.report("recording", obstacle)
 
-    async def _make(self, call_id: CallId, account_id: AccountId) -> bool:
-        await self._store.expect(call_id, account_id, now=self._clock.wall())
-        made = await self._assembler.assemble(call_id, account_id)
-        if isinstance(made, NotAssembled):
-            # What may hold minutes is never given up by itself: it stays reserved.
-            _log.warning("a recording cannot be made yet", call_id=call_id, code=made.code)
-            return False
-        charged = await self._charge(call_id, account_id, made)
-        if charged.uncovered_ms:
-            _log.error(
-                "a recording is longer than what was granted",
-                call_id=call_id,
-                uncovered_ms=charged.uncovered_ms,
-            )
-        duration_ms = made.duration_ms if isinstance(made, Assembled) else 0
-        await self._tell(call_id, duration_ms)
-        await self._assembler.discard(call_id)
-        return True
+    async def _make(self, call_id: CallId, account_id: AccountId) -> None:
+        async with self._slots:
+            await self._store.expect(call_id, account_id, now=self._clock.wall())
+            made = await self._assembler.assemble(call_id, account_id)
+            if isinstance(made, NotAssembled):
+                # What may hold minutes is never given up by itself: it stays reserved.
+                raise _NotYet(made.code)
+            charged = await self._charge(call_id, account_id, made)
+            if charged.uncovered_ms:
+                _log.error(
+                    "a recording is longer than what was granted",
+                    call_id=call_id,
+                    uncovered_ms=charged.uncovered_ms,
+                )
+            duration_ms = made.duration_ms if isinstance(made, Assembled) else 0
+            await self._tell(call_id, duration_ms)
+            await self._assembler.discard(call_id)
 
     async def _charge(
         self, call_id: CallId, account_id: AccountId, made: Assembled | NothingRecorded

@@ -3,7 +3,8 @@
     python -m bench.offset [--minutes 60] [--quick]
 
 Processor time counts. The official file is mono, one step louder and begins 0.3 s earlier; ours
-is assembled from a capture with 2 % loss. The last line is JSON.
+is assembled from a capture with 2 % loss. Once its beginning is heard, and once it is silent,
+so that the levels of the whole call must tell. The last line is JSON.
 """
 
 import argparse
@@ -18,6 +19,7 @@ import numpy as np
 
 from bench.assembly import FRAME, RATE, phrase, write_capture
 from media.assemble import assemble
+from media.assemble_windows import SILENT_FRAME, SILENT_TOC
 from media.official import cut_file, inspect
 from media.offset import find_offset
 from media.ogg import OggWriter, PageFlag, lacing
@@ -26,13 +28,18 @@ from media.ogg_opus import OpusHead, encode_tags
 QUICK_MINUTES = 5
 PAGE_PACKETS = 50
 EARLIER_FRAMES = 15
+FRAME_MS = FRAME * 1000 // RATE
+SILENCE = bytes((SILENT_TOC,)) + SILENT_FRAME
+SILENT_S = 40
+"""Longer than the beginning that is compared by its sound."""
 
 
-def write_official(path: Path, minutes: int) -> None:
+def write_official(path: Path, minutes: int, *, silent_s: int = 0) -> None:
     """Write the agent's side, begun a little earlier, as Meta might."""
     spoken = phrase(1)
     packets = [spoken[-EARLIER_FRAMES + index] for index in range(EARLIER_FRAMES)]
     packets += [spoken[index % len(spoken)] for index in range(minutes * 3_000)]
+    packets[: silent_s * 50] = [SILENCE] * (silent_s * 50)
     with path.open("wb") as target:
         writer = OggWriter(target, 1)
         for header, flags in (
@@ -46,6 +53,11 @@ def write_official(path: Path, minutes: int) -> None:
             table = b"".join(lacing(len(each)) for each in part)
             granule = (index + len(part)) * FRAME
             writer.write_page(part, table, granule, PageFlag.LAST if is_last else PageFlag(0))
+
+
+def is_right(offset_ms: int | None) -> bool:
+    """Whether a file was laid where it belongs."""
+    return offset_ms is not None and abs(offset_ms + EARLIER_FRAMES * FRAME_MS) <= 20
 
 
 def main() -> int:
@@ -63,6 +75,8 @@ def main() -> int:
         write_capture(capture, minutes)
         assemble([capture], ours)
         write_official(official, minutes)
+        hushed = Path(folder) / "hushed.ogg"
+        write_official(hushed, minutes, silent_s=SILENT_S)
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         began = time.process_time()
         find_offset(levels, levels[30:])
@@ -72,6 +86,9 @@ def main() -> int:
         found = inspect(official, ours, ends_ms=minutes * 60_000)
         inspect_s = time.process_time() - began
         began = time.process_time()
+        by_levels = inspect(hushed, ours, ends_ms=minutes * 60_000)
+        by_levels_s = time.process_time() - began
+        began = time.process_time()
         cut_file(official, Path(folder) / "cut.ogg", ((300, minutes * 60_000 // 2),))
         cut_s = time.process_time() - began
     result = {
@@ -79,10 +96,12 @@ def main() -> int:
         "call_minutes": minutes,
         "correlate_s": round(correlate_s, 3),
         "inspect_s": round(inspect_s, 3),
+        "inspect_by_levels_s": round(by_levels_s, 3),
         "cut_s": round(cut_s, 3),
         "offset_ms": found.offset_ms,
-        "offset_is_right": found.offset_ms is not None
-        and abs(found.offset_ms + EARLIER_FRAMES * FRAME * 1000 // RATE) <= 20,
+        "offset_is_right": is_right(found.offset_ms),
+        "offset_by_levels_ms": by_levels.offset_ms,
+        "offset_by_levels_is_right": is_right(by_levels.offset_ms),
         "grown_mib": (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) >> 10,
     }
     for name, value in result.items():

@@ -59,21 +59,21 @@ async def verdict(room: Recorded, talk: Talk) -> dict[str, Any]:
 
 async def talked(room: Recorded, talk: Talk, seconds: float) -> None:
     """Wait until WhatsApp has recorded so much, then hang up."""
-    began = await talk.stack.sandbox.wait_for(talk.wacid, "recording.began")
-    at_ms = next(e["at_ms"] for e in began["timeline"] if e["event"] == "recording.began")
+    await talk.stack.sandbox.wait_for(talk.wacid, "recording.began")
+    announced = await announced_ms(talk)
 
     async def is_long() -> bool:
-        return bool(await _now_ms(talk) - at_ms > seconds * 1000)
+        heard = await talk.stack.sandbox.heard(talk.wacid)
+        return bool(heard["duration_s"] * 1000 - announced > seconds * 1000)
 
     await eventually(is_long, within_s=seconds + PATIENCE_S)
     await talk.hang_up()
 
 
-async def _now_ms(talk: Talk) -> float:
-    heard = await talk.stack.sandbox.heard(talk.wacid)
-    accepted = (await talk.report())["timeline"]
-    begin = next(e["at_ms"] for e in accepted if e["event"] == "call.accepted")
-    return float(begin + heard["duration_s"] * 1000)
+async def announced_ms(talk: Talk) -> float:
+    """How long after the pick-up WhatsApp's recording began."""
+    timeline = {e["event"]: e["at_ms"] for e in (await talk.report())["timeline"]}
+    return float(timeline["recording.began"] - timeline["call.accepted"])
 
 
 async def misplaced_ms(talk: Talk, facts: dict[str, Any]) -> float:
@@ -90,19 +90,22 @@ async def test_the_announcement_is_learned_and_both_recordings_agree(
 ) -> None:
     async with recording(open_stack, 3_600_000) as room:
         await ask_meta(room)
-        ends = []
+        ends, announced = [], []
         for begin in (take_call, reach, take_call):
             talk = await begin(room.stack, room.agent, says=SPEECH)
             # A hum tells no moment from another: what is compared is the customer's speech.
             await room.agent.request("POST", f"/calls/{talk.call_id}/mute", {"muted": True})
             await talked(room, talk, 8.0)
             ends.append(await verdict(room, talk))
+            announced.append(await announced_ms(talk))
             await room.settled()
         # The first estimate waits too long for this voice; two measurements correct it.
         assert [each["verdict"] for each in ends[:1]] == ["official_longer"]
         assert ends[2]["verdict"] == "matched", [e["facts"]["officials"] for e in ends]
         [copy] = ends[2]["facts"]["officials"]
-        assert copy["offset_ms"] <= 0, "nothing of the announcement is in ours"
+        # A busy machine speaks slower now and then; nobody can know that beforehand.
+        late_ms = max(0.0, announced[2] - max(announced[:2]))
+        assert copy["offset_ms"] <= late_ms, "nothing of the announcement is in ours"
         used = (await room.quota())["used_ms"]
         before = used - sum(each["stored_ms"] for each in ends)
         assert before == 400 * 60_000 - 3_600_000

@@ -9,6 +9,13 @@ import pytest
 from aiohttp import web_app
 from hypothesis import HealthCheck, settings
 
+from tests.services.object_store import faulty, object_server
+from tests.services.postgres import postgres_server
+
+# Here, so that a test process has one server of each: a folder that imports the fixture has
+# one of its own.
+__all__ = ["faulty", "object_server", "postgres_server"]
+
 Rounds = Callable[..., int]
 
 

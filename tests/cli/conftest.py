@@ -23,10 +23,7 @@ from gateway.core.recording.files import recording_key
 from gateway.foundation import Foundation, open_foundation
 from gateway.ports.recordings import Assembled, Recording
 from gateway.settings import load
-from tests.services.postgres import postgres_server
 from tests.services.sqlite import put_migrated
-
-__all__ = ["postgres_server"]
 
 
 @dataclass(frozen=True, slots=True)

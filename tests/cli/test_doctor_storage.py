@@ -19,12 +19,8 @@ from tests.services.object_store import (
     ObjectServer,
     answering,
     breaking,
-    faulty,
-    object_server,
     silent,
 )
-
-__all__ = ["faulty", "object_server"]
 
 pytestmark = [pytest.mark.services, pytest.mark.usefixtures("data_dir")]
 

@@ -17,6 +17,7 @@ from gateway.demo.headless_agent import HeadlessAgent
 from gateway.demo.stack import Stack, StackOptions
 from gateway.ports.accounts import Role
 from tests.e2e.talks import CUSTOMERS, end_all_calls
+from tests.services.sqlite import put_migrated
 
 OpenStack = Callable[..., AbstractAsyncContextManager[Stack]]
 AGENTS = 4
@@ -55,6 +56,8 @@ async def fresh_stack(options: StackOptions | None = None) -> AsyncIterator[Stac
     # Not pytest's own folder: its long names do not fit into the path of a Unix socket.
     with tempfile.TemporaryDirectory(prefix="callgate-test-") as name:
         folder = Path(name)
+        (folder / "data").mkdir(mode=0o700)
+        put_migrated(folder / "data" / "callgate.db")
         try:
             async with Stack(folder, patient(options or StackOptions())) as stack:
                 yield stack

@@ -6,9 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.keeping.keep import Keep, keeping
-from tests.services.object_store import FaultyStore, ObjectServer, faulty, object_server
-
-__all__ = ["faulty", "object_server"]
+from tests.services.object_store import FaultyStore, ObjectServer
 
 
 @pytest.fixture

@@ -26,9 +26,8 @@ from tests.keeping.life_process import AHEAD_MAX_S
 from tests.keeping.whole_node import working
 from tests.media_capture.audio import AGENT, CUSTOMER, CaptureMaker, encode, speech
 from tests.services.object_store import ObjectServer
-from tests.services.postgres import postgres_server
 
-__all__ = ["migrated_url", "postgres_server"]
+__all__ = ["migrated_url"]
 
 STEPS_MAX = 6
 LATER_S = AHEAD_MAX_S + 86_400.0

@@ -24,16 +24,8 @@ from tests.adapters.sql.conftest import (
     wall,
 )
 from tests.adapters.sql.rows import a_call, an_account, fresh_id
-from tests.services.postgres import postgres_server
 
-__all__ = [
-    "database",
-    "database_url",
-    "migrated_url",
-    "postgres_server",
-    "rivals",
-    "wall",
-]
+__all__ = ["database", "database_url", "migrated_url", "rivals", "wall"]
 
 
 @dataclass(slots=True)

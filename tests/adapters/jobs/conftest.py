@@ -13,17 +13,8 @@ from tests.adapters.sql.conftest import (
     wall,
 )
 from tests.adapters.sql.rows import fresh_id
-from tests.services.postgres import postgres_server
 
-__all__ = [
-    "Wall",
-    "database",
-    "database_url",
-    "migrated_url",
-    "postgres_server",
-    "rivals",
-    "wall",
-]
+__all__ = ["Wall", "database", "database_url", "migrated_url", "rivals", "wall"]
 
 
 @pytest.fixture

@@ -23,16 +23,8 @@ from tests.adapters.sql.conftest import (
     wall,
 )
 from tests.adapters.sql.rows import an_account, fresh_id
-from tests.services.postgres import postgres_server
 
-__all__ = [
-    "database",
-    "database_url",
-    "migrated_url",
-    "postgres_server",
-    "rivals",
-    "wall",
-]
+__all__ = ["database", "database_url", "migrated_url", "rivals", "wall"]
 
 BOOK = load_plans(None)
 

@@ -10,10 +10,8 @@ import pytest
 
 from gateway.adapters import sql_migrate
 from gateway.adapters.sql_engine import Database
-from tests.services.postgres import PostgresServer, fresh_database, postgres_server
+from tests.services.postgres import PostgresServer, fresh_database
 from tests.services.sqlite import put_migrated
-
-__all__ = ["postgres_server"]
 
 _count = itertools.count()
 

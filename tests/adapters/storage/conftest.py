@@ -11,11 +11,7 @@ from tests.services.object_store import (
     FaultyStore,
     ObjectServer,
     access_to,
-    faulty,
-    object_server,
 )
-
-__all__ = ["faulty", "object_server"]
 
 
 @pytest.fixture(params=["folder", "object store"])

@@ -48,6 +48,8 @@ class CallRecorder:
         """Expects what Meta makes of the calls."""
         self.over: Callable[[CallId], None] | None = None
         """Told of a capture that is over with all its files."""
+        self.unanswered: Callable[[CallId], None] | None = None
+        """Told of a capture whose end the worker has not confirmed."""
 
     def worker_is(self, worker_id: WorkerId) -> None:
         """Captures begin in this worker from now on."""
@@ -147,15 +149,21 @@ class CallRecorder:
         assert self._worker_id is not None
         return self._worker_id
 
-    async def end(self, call_id: CallId) -> None:
+    async def end(self, call_id: CallId) -> bool:
         """End a call's capture if there is one; what its files hold is then charged.
 
         Also of one that was refused: an order may come twice, and the first have had its time.
+        False: the worker did not answer, which `unanswered` is told.
         """
         try:
             is_over = await self._world.media.stop_capture(call_id, epoch=self._epoch)
+        except MediaAway:
+            if self.unanswered is not None:
+                self.unanswered(call_id)
+            return False
         except MediaError:
-            # The leg's end ends it too, and a worker that is back shows what it still has.
-            return
+            # Another gateway is in charge of the worker.
+            return True
         if is_over and self.over is not None:
             self.over(call_id)
+        return True

@@ -108,10 +108,11 @@ class Captures:
         self._endings: dict[CallId, _Ending] = {}
         self._taking_over: Cancel | None = None
         self._recovering: set[WorkerId] = set()
+        self._clearing_up: set[CallId] = set()
         self._looking = asyncio.Lock()
         self._last_look: _Look | None = None
         parts.recorder.over = self._find_and_finish
-        parts.keeper.unclear = self._clear_up
+        parts.recorder.unanswered = parts.keeper.unclear = self._clear_up
 
     # --- a worker is back --------------------------------------------------------------------
 
@@ -195,9 +196,20 @@ class Captures:
             _log.warning("a capture without a call could not be stopped", call_id=call_id)
 
     def _clear_up(self, call_id: CallId) -> None:
+        """Ask until the worker tells that a call's capture is over."""
+        if call_id in self._clearing_up:
+            return
+        self._clearing_up.add(call_id)
         self._tasks.spawn(
-            self._recorder.end(call_id), name="unclear capture", on_crash=lambda: None
+            self._until_ended(call_id),
+            name="unclear capture",
+            on_crash=partial(self._clearing_up.discard, call_id),
         )
+
+    async def _until_ended(self, call_id: CallId) -> None:
+        while not await self._recorder.end(call_id):
+            await self._world.clock.sleep(RETRY_S)
+        self._clearing_up.discard(call_id)
 
     # --- workers that died -------------------------------------------------------------------
 

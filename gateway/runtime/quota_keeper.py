@@ -331,6 +331,7 @@ class QuotaKeeper:
                     is_ours = budget.account_id == account_id
                     if is_ours and budget.budget_id not in self._tenders:
                         await self._minutes.close_budget(budget.budget_id, drawn_ms=None)
+            await self.release(account_id, call_id)
             del self._doubtful[call_id]
             if self.unclear is not None:
                 self.unclear(call_id)

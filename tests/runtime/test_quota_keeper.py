@@ -315,6 +315,22 @@ async def test_a_capture_that_cannot_start_costs_nothing() -> None:
 
 
 @in_virtual_time
+async def test_what_an_outage_keeps_from_being_captured_holds_nothing_back() -> None:
+    async with Room(60_000) as room:
+        worker = await room.worker()
+        unclear: list[CallId] = []
+        room.keeper.unclear = unclear.append
+        assert await room.keeper.hold(ACCOUNT, A)
+        room.book.is_down = True
+        with pytest.raises(StoreDown):
+            await worker.capture(A)
+        room.book.is_down = False
+        await room.clock.sleep(3)
+        assert room.balance == Balance(60_000, 0, 0)
+        assert unclear == [A], "what was written in an earlier life is to be looked for"
+
+
+@in_virtual_time
 async def test_supervisors_see_every_second_and_every_change() -> None:
     async with Room(60_000) as room:
         worker = await room.worker()

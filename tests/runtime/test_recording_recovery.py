@@ -2,6 +2,9 @@
 
 import asyncio
 
+from gateway.core.errors import MediaAway
+from gateway.core.ids import CallId
+from gateway.core.quota.balance import Balance
 from gateway.core.quota.lease import WorkerId
 from gateway.ports.media import CaptureOrder
 from gateway.runtime.call_desk import LegChoice
@@ -147,6 +150,31 @@ async def test_an_order_to_capture_that_is_repeated_too_late_takes_nothing_back(
         shown = await studio.recording(gateway.desk, call_id)
     assert (shown.state, shown.duration_ms) == ("kept", studio.kept_ms(call_id))
     assert studio.kept_ms(call_id) >= 500
+    studio.adds_up()
+
+
+@in_virtual_time
+async def test_a_worker_is_asked_for_the_end_of_a_capture_until_it_answers() -> None:
+    """It may be frozen for seconds while its connection holds; then nothing is told anew."""
+    studio = Studio(300_000)
+    studio.worker.fails_to_capture = "captures_off"
+    stop_capture, unanswered = studio.worker.stop_capture, iter(range(5))
+
+    async def freeze(call_id: CallId, *, epoch: int) -> bool:
+        if next(unanswered, None) is not None:
+            raise MediaAway("it did not answer in time")
+        return await stop_capture(call_id, epoch=epoch)
+
+    studio.worker.stop_capture = freeze  # type: ignore[method-assign]
+    async with studio.open() as gateway:
+        await studio.ready(gateway.desk, ANI)
+        call_id = await studio.talk(gateway.desk)
+        await asyncio.sleep(1)
+        assert studio.balance.reserved_ms > 0, "nobody knows yet what was written"
+        await asyncio.sleep(20)
+        assert next(unanswered, None) is None
+        assert studio.balance == Balance(300_000, 0, 0)
+        await studio.hang_up(gateway.desk, call_id)
     studio.adds_up()
 
 

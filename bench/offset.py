@@ -4,7 +4,7 @@
 
 Processor time counts. The official file is mono, one step louder and begins 0.3 s earlier; ours
 is assembled from a capture with 2 % loss. Once its beginning is heard, and once it is silent,
-so that the levels of the whole call must tell. The last line is JSON.
+so that the levels must tell. The last line is JSON.
 """
 
 import argparse
@@ -39,7 +39,8 @@ def write_official(path: Path, minutes: int, *, silent_s: int = 0) -> None:
     spoken = phrase(1)
     packets = [spoken[-EARLIER_FRAMES + index] for index in range(EARLIER_FRAMES)]
     packets += [spoken[index % len(spoken)] for index in range(minutes * 3_000)]
-    packets[: silent_s * 50] = [SILENCE] * (silent_s * 50)
+    silent = silent_s * 1000 // FRAME_MS
+    packets[:silent] = [SILENCE] * silent
     with path.open("wb") as target:
         writer = OggWriter(target, 1)
         for header, flags in (

@@ -217,13 +217,12 @@ async def _enter_wal(driver: aiosqlite.Connection, wait_max_s: float) -> None:
     async with asyncio.timeout(wait_max_s):
         while True:
             try:
-                await driver.execute("PRAGMA journal_mode = WAL")
+                async with driver.execute("PRAGMA journal_mode = WAL"):
+                    return
             except sqlite3.OperationalError as error:
                 if error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
                     raise
                 await asyncio.sleep(_BUSY_PAUSE_S)
-            else:
-                return
 
 
 def _postgresql_engine(url: URL, bounds: DatabaseBounds) -> AsyncEngine:

@@ -149,17 +149,19 @@ class CallRecorder:
         assert self._worker_id is not None
         return self._worker_id
 
-    async def end(self, call_id: CallId) -> bool:
+    async def end(self, call_id: CallId) -> None:
         """End a call's capture if there is one; what its files hold is then charged.
 
         Also of one that was refused: an order may come twice, and the first have had its time.
-        False: the worker did not answer, which `unanswered` is told.
         """
+        if not await self.ask_to_end(call_id) and self.unanswered is not None:
+            self.unanswered(call_id)
+
+    async def ask_to_end(self, call_id: CallId) -> bool:
+        """Order the end of a call's capture; False: the worker did not answer."""
         try:
             is_over = await self._world.media.stop_capture(call_id, epoch=self._epoch)
         except MediaAway:
-            if self.unanswered is not None:
-                self.unanswered(call_id)
             return False
         except MediaError:
             # Another gateway is in charge of the worker.

@@ -108,7 +108,6 @@ class Captures:
         self._endings: dict[CallId, _Ending] = {}
         self._taking_over: Cancel | None = None
         self._recovering: set[WorkerId] = set()
-        self._clearing_up: set[CallId] = set()
         self._looking = asyncio.Lock()
         self._last_look: _Look | None = None
         parts.recorder.over = self._find_and_finish
@@ -175,7 +174,7 @@ class Captures:
         seen = {capture.call_id for capture in event.captures}
         for call_id in seen:
             if not self._is_wanted(call_id):
-                await self._stop(call_id)
+                await self._recorder.end(call_id)
         for charge in await self._unsettled(event.worker_id):
             if charge.call_id not in seen and not self._is_wanted(charge.call_id):
                 self._over(charge.call_id, charge.account_id)
@@ -189,27 +188,15 @@ class Captures:
             return False
         return actor.call.recording.stage is RecordingStage.CAPTURING
 
-    async def _stop(self, call_id: CallId) -> None:
-        try:
-            await self._world.media.stop_capture(call_id, epoch=self._life.epoch)
-        except MediaError:
-            _log.warning("a capture without a call could not be stopped", call_id=call_id)
-
     def _clear_up(self, call_id: CallId) -> None:
         """Ask until the worker tells that a call's capture is over."""
-        if call_id in self._clearing_up:
-            return
-        self._clearing_up.add(call_id)
         self._tasks.spawn(
-            self._until_ended(call_id),
-            name="unclear capture",
-            on_crash=partial(self._clearing_up.discard, call_id),
+            self._until_ended(call_id), name="unclear capture", on_crash=lambda: None
         )
 
     async def _until_ended(self, call_id: CallId) -> None:
-        while not await self._recorder.end(call_id):
+        while not await self._recorder.ask_to_end(call_id):
             await self._world.clock.sleep(RETRY_S)
-        self._clearing_up.discard(call_id)
 
     # --- workers that died -------------------------------------------------------------------
 

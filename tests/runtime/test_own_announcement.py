@@ -135,7 +135,7 @@ async def test_a_gateway_killed_in_the_middle_neither_repeats_nor_forgets_it() -
                 await studio.ready(gateway.desk, ANI)
                 call_id = await studio.talk(gateway.desk)
                 await asyncio.sleep(pause_s)
-                fuse.is_blown = True
+                fuse.blow()
             await asyncio.sleep(away_s)
             async with studio.open() as gateway:
                 await asyncio.sleep(20)

@@ -90,8 +90,7 @@ class Node:
         """End without a farewell."""
         gateway, self.gateway = self.gateway, None
         assert gateway is None or gateway.crash_count == 0, "a fault of our own"
-        self._fuse.is_blown = True
-        self._fuse.blown.set()
+        self._fuse.blow()
         if gateway is not None:
             await gateway._tasks.close()
         for distance in self._distances:

@@ -10,7 +10,7 @@ import pytest
 from tests.conftest import Rounds
 from tests.simulator.simulation import make_template, run
 
-KEPT = (110, 20261123, 40_522_264)
+KEPT = (110, 20261123, 40522264)
 """Seeds that failed once, beside one in which much is recorded."""
 SHARES = 4
 
